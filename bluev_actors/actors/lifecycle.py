@@ -1,0 +1,52 @@
+"""The states of an actor and the moves between them that are legal.
+
+Everything an actor may do with its life is in the table `MOVES`; whoever changes a state goes through `check`.
+An *incarnation* is one life of an actor, from its factory to its exit. The actor that others know by its ref
+may have many of them, one after another, and never two at a time.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class State(Enum):
+    """Where an actor is in its life."""
+
+    STARTING = "starting"
+    """An incarnation is being made; its `on_start` has not ended."""
+    RUNNING = "running"
+    """It takes messages, or does the one thing it was made for."""
+    STOPPING = "stopping"
+    """It takes no more messages and cleans up."""
+    EXITED = "exited"
+    """The incarnation is over; the supervisor has yet to start the next one or to give the actor up."""
+    STOPPED = "stopped"
+    """Gone for good."""
+
+
+MOVES: Final[Mapping[State, frozenset[State]]] = {
+    State.STARTING: frozenset({State.RUNNING, State.STOPPING, State.EXITED}),
+    State.RUNNING: frozenset({State.STOPPING, State.EXITED}),
+    State.STOPPING: frozenset({State.EXITED}),
+    State.EXITED: frozenset({State.STARTING, State.STOPPED}),
+    State.STOPPED: frozenset(),
+}
+"""From each state, the states that may follow it."""
+
+ALIVE: Final = frozenset({State.STARTING, State.RUNNING, State.STOPPING})
+"""The states in which an incarnation's task exists."""
+
+
+class IllegalMoveError(RuntimeError):
+    """A bug in the runtime: an actor was moved to a state that cannot follow its present one."""
+
+
+def check(actor: str, old: State, new: State) -> None:
+    """Raise `IllegalMoveError` unless `new` may follow `old`."""
+    if new not in MOVES[old]:
+        raise IllegalMoveError(f"{actor}: {old.value} cannot become {new.value}")

@@ -1,0 +1,173 @@
+"""One client on one socket: who it is, what it wants, and where it is in the order of events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import trio
+from attrs import define, field
+
+from bluev_actors.daemon.feed import Feed
+from bluev_actors.daemon.frames import text_frame
+from bluev_actors.errors import RunNotFoundError
+from bluev_actors.protocol.codec import encode
+from bluev_actors.protocol.cursors import cursor_text
+from bluev_actors.protocol.messages import Error, Gap, ServerMessage
+from bluev_actors.protocol.subscriptions import Subscriptions
+from bluev_actors.protocol.wire_events import wire_type
+from bluev_actors.workflows.snapshot import snapshot
+from bluev_actors.workflows.times import rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bluev_actors.daemon.commands import Caller
+    from bluev_actors.daemon.hub import Hub
+    from bluev_actors.daemon.socket import Socket
+    from bluev_actors.engine.runtime import RunHandle
+    from bluev_actors.errors import ProtocolError
+    from bluev_actors.workflows.run_events import Recorded
+    from bluev_actors.workflows.values import JsonObject
+
+FIRST_FRAME_WAIT: Final = 0.25
+"""Seconds a new connection has to say from where its events shall begin."""
+ROOM_WAIT: Final = 15.0
+"""Seconds; longer than a socket may make no progress at all before it is closed."""
+
+
+@define(eq=False)
+class Conversation:
+    """What the daemon knows of one connection.
+
+    Args:
+        id: tells it from all others, those before it included.
+        caller: for whom it speaks.
+        hub: what it talks to.
+        socket: where its frames go.
+        nursery: where its tasks live.
+        client_info: what the client says of itself.
+        protocol: the sub-protocol agreed on; None with a client that asked for none.
+    """
+
+    id: str
+    caller: Caller
+    hub: Hub
+    socket: Socket
+    nursery: trio.Nursery
+    client_info: JsonObject
+    protocol: str | None
+    connected_at: float = field(init=False)
+    """Wall time, in seconds since 1970."""
+    subscriptions: Subscriptions = field(factory=Subscriptions, init=False)
+    feed: Feed = field(init=False)
+    owed: dict[str, str | None] = field(factory=dict, init=False)
+    """Runs whose event 1 is the reply to a request of this connection, with the request's id."""
+    _floors: dict[str, int] = field(factory=dict, init=False)
+    """Of watched runs: the `seq` up to which the watch's own answer has shown them."""
+
+    def __attrs_post_init__(self) -> None:
+        self.connected_at = self.hub.runtime.now()
+        self.feed = Feed(self.hub.runtime.journal, self, self.nursery.start_soon)
+
+    @property
+    def session_id(self) -> str:
+        """The session it belongs to."""
+        return self.caller.session_id
+
+    # --- saying something -------------------------------------------------------------------------------------
+
+    def timestamp(self) -> str:
+        """The time, as messages carry it."""
+        return rfc3339(self.hub.runtime.now())
+
+    def send(self, message: ServerMessage) -> None:
+        """Say something to this client alone."""
+        self.socket.send(text_frame(encode(message)))
+
+    def send_error(self, error: ProtocolError) -> None:
+        """Say that a frame is not accepted."""
+        self.send(
+            Error(
+                timestamp=self.timestamp(),
+                request_id=error.request_id,
+                code=error.code,
+                message=str(error),
+                path=error.path or None,
+            )
+        )
+
+    # --- events -----------------------------------------------------------------------------------------------
+
+    def wants(self, recorded: Recorded) -> bool:
+        """Whether this connection gets an event; the reply to its own request is not asked about here."""
+        if recorded.seq <= self._floors.get(recorded.run_id, 0):
+            return False
+        return self.subscriptions.wants(
+            wire_type(recorded.event),
+            recorded.run_id,
+            recorded.workflow_id,
+            own=self.hub.session_of(recorded.run_id) == self.session_id,
+        )
+
+    @property
+    def clogged(self) -> bool:
+        """Whether so much is waiting to be sent that more would only pile up."""
+        return self.socket.above_soft_limit
+
+    def show(self, recorded: Recorded) -> None:
+        """Send an event, if this connection wants it or is owed it."""
+        if recorded.seq == 1 and recorded.run_id in self.owed:
+            request_id = self.owed.pop(recorded.run_id)
+            self.socket.send(self.hub.frames.reply(recorded, request_id))
+        elif self.wants(recorded):
+            self.socket.send(self.hub.frames.of(recorded))
+
+    def show_again(self, recorded: Recorded) -> None:
+        """Send an event of a watched run a second time."""
+        self.socket.send(self.hub.frames.again(recorded))
+
+    def tell_gap(self) -> None:
+        """Say that events are lost to this connection, and how things stand now."""
+        self.send(
+            Gap(
+                timestamp=self.timestamp(),
+                reason="expired",
+                snapshots=self.snapshots(),
+                cursor=cursor_text(self.hub.runtime.journal.cursor),
+            )
+        )
+
+    async def room(self) -> None:
+        """Wait until what is waiting has been sent."""
+        await trio.lowlevel.checkpoint()
+        await self.socket.flush(ROOM_WAIT)
+
+    async def begin_late(self) -> None:
+        """Let events through even if the client says nothing."""
+        await trio.sleep(FIRST_FRAME_WAIT)
+        self.feed.begin()
+
+    # --- runs -------------------------------------------------------------------------------------------------
+
+    def watch(self, run: RunHandle) -> None:
+        """Have every event of a run from now on, and those after its present `seq` only."""
+        if self.session_id != run.session_id and run.run_id not in self.subscriptions.watches:
+            self._floors[run.run_id] = run.state.seq
+        self.subscriptions.watch(run.run_id)
+        self.hub.audience.enter(self)
+
+    def unwatch(self, run_id: str) -> None:
+        """Follow a run no longer."""
+        self._floors.pop(run_id, None)
+        self.subscriptions.unwatch(run_id)
+        self.hub.audience.enter(self)
+
+    def snapshots(self) -> tuple[JsonObject, ...]:
+        """How the live runs of the session and the watched runs stand."""
+        return tuple(snapshot(run.state) for run in self._runs_of_interest())
+
+    def _runs_of_interest(self) -> Iterator[RunHandle]:
+        for run in self.hub.runtime.list_runs():
+            live = run.session_id == self.session_id and not run.state.ended
+            if live or run.run_id in self.subscriptions.watches:
+                yield run

@@ -1,0 +1,77 @@
+"""What the daemon's actors share: the runtime, who is connected, and whether the daemon is on its way out.
+
+It is read and changed by plain calls on the one event loop, so nothing in it needs a lock.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from bluev_actors.daemon.audience import Audience
+from bluev_actors.daemon.event_frames import EventFrames
+from bluev_actors.daemon.once import Once
+from bluev_actors.daemon.sessions import Sessions
+from bluev_actors.errors import RunNotFoundError
+from bluev_actors.workflows.times import rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bluev_actors.daemon.config import Settings
+    from bluev_actors.daemon.conversation import Conversation
+    from bluev_actors.engine.runtime import Runtime
+
+
+@define(eq=False)
+class Hub:
+    """The daemon's common ground.
+
+    Attributes:
+        runtime: where workflows run.
+        settings: how the daemon was started.
+        sessions: who is connected.
+        audience: who may want what.
+        frames: events as bytes.
+        once: lets a repeated request act a single time.
+        draining: set once, when nothing new is taken any more.
+    """
+
+    runtime: Runtime
+    settings: Settings
+    sessions: Sessions = field(factory=Sessions, init=False)
+    audience: Audience[Conversation] = field(factory=Audience, init=False)
+    frames: EventFrames = field(factory=EventFrames, init=False)
+    once: Once = field(init=False)
+    draining: bool = field(default=False, init=False)
+    _numbers: Iterator[int] = field(factory=lambda: count(1), init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.once = Once(self.runtime.requests)
+
+    def number(self) -> int:
+        """A number that no other connection of this process has."""
+        return next(self._numbers)
+
+    def timestamp(self) -> str:
+        """The time, as messages carry it."""
+        return rfc3339(self.runtime.now())
+
+    def session_of(self, run_id: str) -> str | None:
+        """The session that started a run; None for a run that is no longer held."""
+        try:
+            return self.runtime.find(run_id=run_id).session_id
+        except RunNotFoundError:
+            return None
+
+    def enter(self, conversation: Conversation, *, takeover: bool = False) -> None:
+        """Take a connection in."""
+        self.sessions.enter(conversation, takeover=takeover)
+        self.audience.enter(conversation)
+
+    def leave(self, conversation: Conversation) -> None:
+        """Forget a connection; its session's runs and its neighbours are not touched."""
+        self.audience.leave(conversation)
+        self.sessions.leave(conversation)

@@ -1,0 +1,358 @@
+"""One WebSocket of the server side.
+
+trio-websocket does the handshake, control frames and fragments. It is given a stream of ours instead of the real
+one: what it writes goes through the `Outbox` like everything else, and what it reads is measured on the way.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Final, NoReturn, final
+
+import trio
+from attrs import frozen
+from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
+
+from bluev_actors.daemon.frames import PING, FrameMeter, close_frame, is_close_frame
+from bluev_actors.daemon.outbox import Outbox, OutboxStatistics
+from bluev_actors.daemon.streams import READ_SIZE, hang_up, peer_text, transport_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from bluev_actors.daemon.http import RequestHead
+    from bluev_actors.daemon.limits import Limits
+
+_LOG: Final = logging.getLogger(__name__)
+
+NORMAL: Final = 1000
+BROKEN: Final = 1006
+TOO_BIG: Final = 1009
+TOO_SLOW: Final = 4008
+
+
+@final
+class SocketClosed(Exception):  # noqa: N818 - the end of a conversation is no error
+    """The socket is closed, or was never opened.
+
+    Args:
+        code: the close code, of whoever closed first; 1006 where there was no closing.
+        reason: the text that came with it.
+    """
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        super().__init__(f"{code} {reason}".strip())
+        self.code = code
+        self.reason = reason
+
+
+@frozen
+class SocketStatistics:
+    """What went through a socket.
+
+    Attributes:
+        outbox: its outgoing half.
+        received_bytes: bytes that came in, all protocol included.
+        received_messages: messages that came in whole.
+        inbox_messages: messages read ahead of the application.
+        inbox_bytes: their bytes.
+    """
+
+    outbox: OutboxStatistics
+    received_bytes: int
+    received_messages: int
+    inbox_messages: int
+    inbox_bytes: int
+
+
+@asynccontextmanager
+async def open_socket(
+    stream: trio.abc.Stream,
+    head: RequestHead,
+    *,
+    limits: Limits,
+    subprotocol: str | None = None,
+    on_overflow: Callable[[], None] = lambda: None,
+) -> AsyncIterator[Socket]:
+    """Answer the handshake, and keep the socket open for the block.
+
+    Leaving the block sends a close frame, unless one was sent or received, and closes the stream, all within
+    `limits.close_time`, also when the block is cancelled.
+
+    Args:
+        stream: a stream that gives the request's head first, as `serve_stream` hands it over.
+        head: that head.
+        limits: sizes and times.
+        subprotocol: what to answer; must be one that the client offered.
+        on_overflow: called once when the peer reads too slowly, after the closing with 4008 has begun.
+
+    Raises:
+        SocketClosed: the handshake failed; the peer got its 400, when there was still a peer.
+    """
+    failure: BaseException | None = None
+    socket = Socket(stream, head, limits, on_overflow)
+    async with trio.open_nursery() as nursery:
+        try:
+            await socket.start(nursery, subprotocol)
+            yield socket
+        except BaseException as error:  # noqa: BLE001 - raised again below, outside the nursery that would wrap it
+            failure = error
+        nursery.cancel_scope.shield = True
+        await socket.aclose()
+        nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+
+
+@final
+class Socket:
+    """An open WebSocket; made by `open_socket`.
+
+    Attributes:
+        remote: the peer's address as text.
+        subprotocol: the sub-protocol that was agreed on.
+    """
+
+    def __init__(
+        self, stream: trio.abc.Stream, head: RequestHead, limits: Limits, on_overflow: Callable[[], None]
+    ) -> None:
+        self.remote = peer_text(stream)
+        self.subprotocol: str | None = None
+        self._limits = limits
+        self._transport = transport_of(stream)
+        self._told_overflow = on_overflow
+        self._outbox = Outbox(
+            stream, self._on_overflow, limits.outbox_soft, limits.outbox_hard, limits.outbox_stall
+        )
+        self._wire = _Wire(stream, len(head.raw), self._outbox, limits, self.close_soon)
+        self._library: WebSocketConnection | None = None
+        self._settled = trio.Event()
+        self._receiving = trio.CancelScope()
+        self._ending: tuple[int, str] | None = None
+
+    def send(self, frame: bytes) -> None:
+        """Queue a whole frame, or several. Once the socket is closing it is dropped."""
+        self._outbox.put(frame)
+
+    async def receive(self) -> str | bytes:
+        """Wait for the next message; for one task at a time.
+
+        Raises:
+            SocketClosed: there will be none. What had come before is still given out, unless the closing is our
+                own.
+        """
+        if not self._outbox.closed or self._wire.unread:
+            with trio.CancelScope() as self._receiving:
+                return await self._next_message()
+        raise self._closed()
+
+    def ping(self) -> None:
+        """Send a protocol ping; the pong shows in `last_seen`."""
+        self._outbox.put(PING)
+
+    def close_soon(self, code: int = NORMAL, reason: str = "") -> None:
+        """Begin the closing: `receive` ends, nothing more is sent but the close frame. The first call counts."""
+        self._end(code, reason)
+        self._outbox.close(close_frame(code, reason))
+        self._receiving.cancel()
+
+    @property
+    def last_seen(self) -> float:
+        """When the last byte of the peer came, in `trio.current_time()`.
+
+        While the daemon itself is behind with reading, the peer's silence cannot be told from its own deafness;
+        then it is now.
+        """
+        return self._wire.last_seen if self._wire.listening else trio.current_time()
+
+    @property
+    def above_soft_limit(self) -> bool:
+        """Whether so much waits to be sent that updates should be joined."""
+        return self._outbox.above_soft_limit
+
+    def statistics(self) -> SocketStatistics:
+        """What went through it."""
+        return SocketStatistics(
+            outbox=self._outbox.statistics(),
+            received_bytes=self._wire.received_bytes,
+            received_messages=self._wire.received_messages,
+            inbox_messages=len(self._wire.unread),
+            inbox_bytes=self._wire.unread_bytes,
+        )
+
+    async def start(self, nursery: trio.Nursery, subprotocol: str | None) -> None:
+        """Start reading and writing, and wait for the end of the handshake; `SocketClosed` when it failed."""
+        nursery.start_soon(self._outbox.run)
+        nursery.start_soon(self._listen, subprotocol)
+        await self._settled.wait()
+        if self._library is None:
+            raise self._closed()
+
+    async def aclose(self) -> None:
+        """End the conversation and close the stream, within the limit's time."""
+        self.close_soon()
+        with trio.move_on_after(self._limits.close_time):
+            await self._outbox.flush(self._limits.close_time)
+            await self._hear_out()
+            if not self._wire.peer_closed:
+                await hang_up(self._transport, within=self._limits.close_time)
+        await trio.aclose_forcefully(self._transport)
+
+    async def _listen(self, subprotocol: str | None) -> None:
+        """Let the library read to the end. Whatever it raises stays here: what a peer sends harms nobody else."""
+        try:
+            async with trio.open_nursery() as nursery:
+                await self._shake_hands(nursery, subprotocol)
+        except* Exception as errors:
+            _LOG.warning("the WebSocket of %s broke on what it sent: %r", self.remote, errors.exceptions)
+        finally:
+            self._after_reading()
+
+    async def _shake_hands(self, nursery: trio.Nursery, subprotocol: str | None) -> None:
+        with trio.move_on_after(self._limits.handshake_time) as patience:
+            # The library answers a malformed request with 400 and then waits for a better one for ever.
+            self._wire.on_close = patience.cancel
+            request = await wrap_server_stream(
+                nursery,
+                self._wire,
+                message_queue_size=self._limits.inbox_messages,
+                max_message_size=self._limits.message_size,
+            )
+            self._library = await request.accept(subprotocol=subprotocol)
+            self.subprotocol = subprotocol
+            self._wire.accepted.set()
+            self._settled.set()
+        if self._library is None:
+            nursery.cancel_scope.cancel()
+
+    async def _next_message(self) -> str | bytes:
+        if self._library is None:
+            raise self._closed()
+        try:
+            message = await self._library.get_message()
+        except ConnectionClosed:
+            raise self._closed() from None
+        self._wire.taken()
+        return message
+
+    async def _hear_out(self) -> None:
+        """Take what the peer still says, up to its own close frame: an unread byte would reset the connection."""
+        with suppress(SocketClosed):
+            while True:
+                await self._next_message()
+
+    def _after_reading(self) -> None:
+        """Note who closed and why, and tell a peer who broke the rules; one who closed has its answer already."""
+        closed = self._library.closed if self._library is not None else None
+        code, reason = (closed.code, closed.reason or "") if closed is not None else (BROKEN, "")
+        self._end(code, reason)
+        self._outbox.close(b"" if code == BROKEN else close_frame(code, reason))
+        self._settled.set()
+
+    def _on_overflow(self) -> None:
+        self.close_soon(TOO_SLOW, "the client reads too slowly")
+        self._told_overflow()
+
+    def _end(self, code: int, reason: str) -> None:
+        self._ending = self._ending or (code, reason)
+
+    def _closed(self) -> SocketClosed:
+        return SocketClosed(*(self._ending or (BROKEN, "")))
+
+
+@final
+class _Wire(trio.abc.Stream):
+    """What the library takes for the stream.
+
+    Its writes are queued, so they never wait. Its reads are measured: a message too large is refused before it is
+    here, and the reader waits while the application has enough to do.
+    """
+
+    def __init__(
+        self,
+        stream: trio.abc.Stream,
+        head_size: int,
+        outbox: Outbox,
+        limits: Limits,
+        refuse: Callable[[int, str], None],
+    ) -> None:
+        self.accepted = trio.Event()
+        self.on_close: Callable[[], None] = lambda: None
+        self.peer_closed = False
+        self.listening = True
+        self.last_seen = trio.current_time()
+        self.received_bytes = 0
+        self.received_messages = 0
+        self.unread: deque[int] = deque()
+        self.unread_bytes = 0
+        self._stream = stream
+        self._head_left = head_size
+        self._outbox = outbox
+        self._limits = limits
+        self._refuse = refuse
+        self._closed = False
+        self._meter = FrameMeter()
+        self._room = trio.lowlevel.ParkingLot()
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Queue what the library says; a close frame, which it sends only in answer to the peer's, is the last."""
+        if is_close_frame(bytes(data[:1])):
+            self.peer_closed = True
+            self._outbox.close(bytes(data))
+        else:
+            self._outbox.put(bytes(data))
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Never waits."""
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:  # noqa: ARG002 - see below
+        """Receive what there is, in large reads: the library asks for 4 KiB, but takes what it gets."""
+        await self._turn()
+        self.listening = True
+        try:
+            data = await self._stream.receive_some(READ_SIZE)
+        finally:
+            self.listening = False
+        self.last_seen = trio.current_time()
+        self.received_bytes += len(data)
+        self._measure(bytes(data))
+        return data
+
+    async def aclose(self) -> None:
+        """End the library's reading; the stream itself is closed by the socket, after the last word is out."""
+        self._closed = True
+        self.on_close()
+
+    def taken(self) -> None:
+        """The application has taken one message."""
+        self.unread_bytes -= self.unread.popleft()
+        self._room.unpark()
+
+    async def _turn(self) -> None:
+        """Wait until the peer may go on: first its head, then, once it is answered, frames while there is room."""
+        if self._closed:
+            raise trio.ClosedResourceError("this WebSocket is closed")
+        if self._head_left <= 0:
+            await self.accepted.wait()
+        while self.unread_bytes > self._limits.inbox_size:
+            await self._room.park()
+
+    def _measure(self, data: bytes) -> None:
+        if self._head_left > 0:
+            self._head_left -= len(data)
+            return
+        sizes = self._meter.feed(data)
+        if max([self._meter.size, *sizes]) > self._limits.message_size:
+            self._too_big(f"a message has at most {self._limits.message_size} bytes")
+        if self._meter.fragments > self._limits.message_fragments:
+            self._too_big(f"a message has at most {self._limits.message_fragments} fragments")
+        self.unread.extend(sizes)
+        self.unread_bytes += sum(sizes)
+        self.received_messages += len(sizes)
+
+    def _too_big(self, reason: str) -> NoReturn:
+        self._closed = True
+        self._refuse(TOO_BIG, reason)
+        raise trio.ClosedResourceError(reason)

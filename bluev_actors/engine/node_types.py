@@ -1,0 +1,331 @@
+"""The contract that the code of a node kind fulfils, and the catalogue of all kinds a daemon knows.
+
+A node type is a `NodeKind` (what it says of itself) and a function (what it does). Users write the function
+and let `node` read the rest from its signature:
+
+    @node
+    async def shout(text: str) -> str:
+        return text.upper()
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, TypeAlias, cast, overload
+
+from attrs import evolve, frozen
+
+from bluev_actors.engine.signatures import CONTEXT, Signature, name_of, read_signature
+from bluev_actors.errors import NodeTypeError
+from bluev_actors.workflows.graph import AFTER, DONE, ERROR, TriggerRule
+from bluev_actors.workflows.kinds import NOTHING, NodeKind, Param, Port
+
+if TYPE_CHECKING:
+    from bluev_actors.workflows.values import Json, JsonObject
+
+NodeFunction: TypeAlias = Callable[..., Awaitable[Any] | Any]
+Ports: TypeAlias = Mapping[str, str] | Sequence[Port]
+"""Port types by name; or the ports themselves, where more than a type is to be said."""
+
+
+@frozen
+class NodeType:
+    """A node kind and the function that does its work.
+
+    The function gets the inputs as keyword arguments, and the `NodeContext` as `ctx` if it has a parameter of
+    that name. A coroutine function runs on the loop, a plain one in a thread. It returns the outputs by name,
+    or, when `single_output` is set, the value of that one output. An output it leaves out is one not taken.
+    """
+
+    kind: NodeKind
+    function: NodeFunction
+    takes_context: bool = True
+    is_async: bool = True
+    single_output: str | None = None
+
+    def outputs_from(self, returned: object) -> JsonObject:
+        """Read what the function returned.
+
+        Raises:
+            NodeTypeError: it is not outputs by name, or not by the names that the kind declares.
+        """
+        if self.single_output is not None:
+            return {self.single_output: returned}
+        if returned is None:
+            return {}
+        if not isinstance(returned, dict):
+            raise NodeTypeError(
+                f"{self.kind.name} returned {type(returned).__name__}; it has to return its outputs by name"
+            )
+        outputs = cast("JsonObject", returned)
+        self._check_names(outputs)
+        return outputs
+
+    def _check_names(self, outputs: JsonObject) -> None:
+        known = {port.name for port in self.kind.outputs}
+        strangers = [] if self.kind.free_outputs else [name for name in outputs if name not in known]
+        if strangers:
+            has = ", ".join(sorted(known)) or "none"
+            raise NodeTypeError(f"{self.kind.name} returned the output {strangers[0]!r}; it has {has}")
+
+    def from_source(self, source: str) -> NodeType:
+        """The same type, said to come from `source`."""
+        return evolve(self, kind=evolve(self.kind, source=source))
+
+
+@overload
+def node(function: NodeFunction, /) -> NodeType: ...
+@overload
+def node(
+    name: str | None = None,
+    *,
+    version: int = 1,
+    inputs: Ports | None = None,
+    outputs: Ports | None = None,
+    params: Iterable[Param] = (),
+    free_inputs: bool | None = None,
+    free_outputs: bool = False,
+    pure: bool = False,
+    pausable: bool | None = None,
+    outside: bool = False,
+    trigger_rule: TriggerRule = "all_success",
+    description: str | None = None,
+    examples: Iterable[JsonObject] = (),
+) -> Callable[[NodeFunction], NodeType]: ...
+def node(  # noqa: PLR0913 - each argument is one thing a kind says of itself
+    name: str | NodeFunction | None = None,
+    *,
+    version: int = 1,
+    inputs: Ports | None = None,
+    outputs: Ports | None = None,
+    params: Iterable[Param] = (),
+    free_inputs: bool | None = None,
+    free_outputs: bool = False,
+    pure: bool = False,
+    pausable: bool | None = None,
+    outside: bool = False,
+    trigger_rule: TriggerRule = "all_success",
+    description: str | None = None,
+    examples: Iterable[JsonObject] = (),
+) -> NodeType | Callable[[NodeFunction], NodeType]:
+    """Make a node type of a function.
+
+    Args:
+        name: its name in workflows; the function's name when left out.
+        version: its version.
+        inputs: its input ports; read from the signature when left out.
+        outputs: its output ports, and the function returns a dict of them; when left out there is one output,
+            `value`, which is what is returned.
+        params: settings of the node, found in `ctx.params`.
+        free_inputs: takes inputs by any name; when left out, it does if the function takes any keyword.
+        free_outputs: any output name may be connected.
+        pure: same inputs, same outputs, no effect.
+        pausable: whether a `checkpoint` pause may cancel it; when left out, a pure coroutine function may be.
+        outside: touches the outside, so it is off until allowed by name.
+        trigger_rule: when it runs, if the workflow does not say otherwise.
+        description: what it does; the first line of the docstring when left out.
+        examples: whole small workflows that show it.
+
+    Raises:
+        NodeTypeError: the signature cannot be read as ports, or does not fit those that are given.
+    """
+    if callable(name):
+        return node()(name)
+    given_name = name
+
+    def declare(function: NodeFunction) -> NodeType:
+        signature = read_signature(function)
+        kind = NodeKind(
+            name=given_name or str(getattr(function, "__name__", "node")),
+            version=version,
+            inputs=_input_ports(function, signature, inputs),
+            outputs=(Port("value", signature.output_type),) if outputs is None else _ports(outputs),
+            params=tuple(params),
+            free_inputs=signature.takes_any_keyword if free_inputs is None else free_inputs,
+            free_outputs=free_outputs,
+            pure=pure,
+            pausable=(pure and signature.is_async) if pausable is None else pausable,
+            outside=outside,
+            trigger_rule=trigger_rule,
+            description=description or _first_line(function),
+            examples=tuple(examples),
+            source=f"{getattr(function, '__module__', '?')}.{name_of(function)}",
+        )
+        _check_reserved(kind)
+        return NodeType(
+            kind,
+            function,
+            takes_context=signature.takes_context,
+            is_async=signature.is_async,
+            single_output=None if outputs is not None else "value",
+        )
+
+    return declare
+
+
+def _ports(declared: Ports) -> tuple[Port, ...]:
+    if isinstance(declared, Mapping):
+        return tuple(Port(name, type_) for name, type_ in declared.items())
+    return tuple(declared)
+
+
+def _input_ports(function: NodeFunction, signature: Signature, declared: Ports | None) -> tuple[Port, ...]:
+    if declared is None:
+        return signature.inputs
+    ports = _ports(declared)
+    _check_fit(function, signature, {port.name for port in ports})
+    if not isinstance(declared, Mapping):
+        return ports
+    found = {port.name: signature.input(port.name) or port for port in ports}
+    return tuple(evolve(found[port.name], type=port.type) for port in ports)
+
+
+def _check_fit(function: NodeFunction, signature: Signature, declared: set[str]) -> None:
+    parameters = {port.name for port in signature.inputs}
+    if not signature.takes_any_keyword and (unknown := sorted(declared - parameters)):
+        raise NodeTypeError(f"{name_of(function)} has no parameter for the input(s) {', '.join(unknown)}")
+    needed = {port.name for port in signature.inputs if port.required}
+    if missing := sorted(needed - declared):
+        raise NodeTypeError(f"{name_of(function)} needs {', '.join(missing)}, which is no declared input")
+
+
+def _check_reserved(kind: NodeKind) -> None:
+    """Some names every node has already."""
+    taken = {port.name for port in kind.inputs} & {AFTER, CONTEXT}
+    taken |= {port.name for port in kind.outputs} & {DONE, ERROR}
+    if taken:
+        raise NodeTypeError(
+            f"{kind.name} cannot have a port named {' or '.join(sorted(taken))}: it is reserved"
+        )
+
+
+def _first_line(function: NodeFunction) -> str:
+    return (inspect.getdoc(function) or "").partition("\n")[0]
+
+
+class Catalogue:
+    """All node types a daemon knows, and which of those that touch the outside are allowed.
+
+    Args:
+        node_types: the first ones.
+        allow: names of types that touch the outside and may be used.
+    """
+
+    def __init__(self, node_types: Iterable[NodeType] = (), allow: Iterable[str] = ()) -> None:
+        self._types: dict[str, NodeType] = {}
+        self._allow = frozenset(allow)
+        for node_type in node_types:
+            self.add(node_type)
+
+    def add(self, node_type: NodeType, source: str | None = None) -> None:
+        """Take one more type.
+
+        Raises:
+            NodeTypeError: its name is taken.
+        """
+        if source is not None:
+            node_type = node_type.from_source(source)
+        name = node_type.kind.name
+        if name in self._types:
+            taken = self._types[name].kind.source
+            raise NodeTypeError(
+                f"{node_type.kind.source}: the name {name!r} is taken by the node type of {taken}"
+            )
+        self._types[name] = node_type
+
+    def check_allowed(self) -> None:
+        """Refuse an allowance that allows nothing, for it is a slip of the pen.
+
+        Raises:
+            NodeTypeError: an allowed name is not a type that touches the outside.
+        """
+        for name in sorted(self._allow):
+            if name not in self._types:
+                near = get_close_matches(name, self._types, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise NodeTypeError(f"there is no node type {name!r} to allow{hint}")
+            if not self._types[name].kind.outside:
+                raise NodeTypeError(
+                    f"the node type {name!r} touches nothing outside, so it needs no allowance"
+                )
+            if not self._types[name].kind.outside:
+                raise NodeTypeError(
+                    f"the node type {name!r} touches nothing outside, so it needs no allowance"
+                )
+
+    def __getitem__(self, name: str) -> NodeType:
+        return self._types[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._types
+
+    def __iter__(self) -> Iterator[NodeType]:
+        return iter(self._types.values())
+
+    @property
+    def kinds(self) -> dict[str, NodeKind]:
+        """The kinds by name, for validation and schemas."""
+        return {name: node_type.kind for name, node_type in self._types.items()}
+
+    @property
+    def disabled(self) -> frozenset[str]:
+        """The names of the types that touch the outside and are not allowed."""
+        return frozenset(
+            name for name, it in self._types.items() if it.kind.outside and name not in self._allow
+        )
+
+
+def describe(kind: NodeKind, *, enabled: bool) -> JsonObject:
+    """What an editor's palette needs to know of a kind, as JSON."""
+    return {
+        "name": kind.name,
+        "version": kind.version,
+        "description": kind.description,
+        "inputs": [_describe_port(port) for port in kind.inputs],
+        "outputs": [_describe_port(port) for port in kind.outputs],
+        "params": [_describe_param(param) for param in kind.params],
+        "free_inputs": kind.free_inputs,
+        "free_outputs": kind.free_outputs,
+        "pure": kind.pure,
+        "pausable": kind.pausable,
+        "outside": kind.outside,
+        "enabled": enabled,
+        "trigger_rule": kind.trigger_rule,
+        "examples": list(kind.examples),
+        "source": kind.source,
+    }
+
+
+def _describe_port(port: Port) -> JsonObject:
+    found: JsonObject = {
+        "name": port.name,
+        "type": port.type,
+        "required": port.required,
+        "multi": port.multi,
+        "description": port.description,
+    }
+    return _with_default(found, port.default)
+
+
+def _describe_param(param: Param) -> JsonObject:
+    found: JsonObject = {
+        "name": param.name,
+        "type": param.type,
+        "required": param.required,
+        "syntax": param.syntax,
+        "description": param.description,
+    }
+    for name in ("minimum", "maximum"):
+        if (bound := getattr(param, name)) is not None:
+            found[name] = bound
+    if param.choices:
+        found["choices"] = list(param.choices)
+    return _with_default(found, param.default)
+
+
+def _with_default(found: JsonObject, default: Json) -> JsonObject:
+    if default is not NOTHING:
+        found["default"] = default
+    return found

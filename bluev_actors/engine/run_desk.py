@@ -1,0 +1,51 @@
+"""Everything a run works with, in one place: its record, the journal, the catalogue, the clock and the limits.
+
+The desk outlives the incarnations of the run's actor, so what a callback or an operator needs after a crash is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from attrs import Factory, define
+
+if TYPE_CHECKING:
+    from bluev_actors.engine.journal import Journal, RunRecord
+    from bluev_actors.engine.limits import RuntimeLimits
+    from bluev_actors.engine.node_types import Catalogue
+    from bluev_actors.engine.run_writer import RunWriter
+    from bluev_actors.workflows.kinds import Kinds
+    from bluev_actors.workflows.params import NodeParams
+    from bluev_actors.workflows.run_events import NodeProgress
+
+
+@define
+class RunDesk:
+    """What one run works with.
+
+    Attributes:
+        record: the run as it was accepted.
+        journal: where its events go.
+        catalogue: the code of its nodes.
+        kinds: what the nodes say of themselves.
+        limits: how much it may take.
+        now: wall time, in seconds since 1970.
+        show_progress: shows how far a node is, to whoever watches.
+        want_turn: asks for the turn of a queued run.
+        writer: the pen of the living incarnation; None before the first.
+        params: the compiled params of its nodes, made once.
+        exceptions: what nodes that failed for good had raised, for callbacks in process.
+    """
+
+    record: RunRecord
+    journal: Journal
+    catalogue: Catalogue
+    kinds: Kinds
+    limits: RuntimeLimits
+    now: Callable[[], float]
+    show_progress: Callable[[NodeProgress], None]
+    want_turn: Callable[[], None]
+    writer: RunWriter | None = None
+    params: dict[str, NodeParams] = Factory(dict)
+    exceptions: dict[str, BaseException] = Factory(dict)

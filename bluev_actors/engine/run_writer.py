@@ -1,0 +1,50 @@
+"""The one pen that writes a run: every event is folded into the state and goes to the journal through it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import Factory, define, field
+
+from bluev_actors.workflows.run_state import RunState, apply, apply_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bluev_actors.engine.journal import Entry, Journal, RunRecord
+    from bluev_actors.workflows.run_events import RunEvent
+
+
+@define
+class RunWriter:
+    """Writes one run for one incarnation of its actor.
+
+    `state` is what the journal says, replayed. What was added and not committed is lost with the pen, which is right: it
+    belongs to a step that crashed half-way. A closed pen writes nothing, so that what is left of a crashed incarnation
+    cannot write beside the next one.
+    """
+
+    journal: Journal
+    record: RunRecord
+    now: Callable[[], float]
+    closed: bool = False
+    state: RunState = field(init=False)
+    _entries: list[Entry] = Factory(list)
+
+    def __attrs_post_init__(self) -> None:
+        self.state = RunState(self.record.run_id, self.record.workflow_id)
+        for recorded in self.journal.history(self.record.run_id):
+            apply(self.state, recorded)
+
+    def add(self, event: RunEvent) -> None:
+        """Fold an event into the state; nobody else sees it before the next commit."""
+        if not self.closed:
+            at = self.now()
+            apply_event(self.state, event, self.state.seq + 1, at)
+            self._entries.append((event, at))
+
+    def commit(self, then: Callable[[], None] | None = None) -> None:
+        """Hand what was added to the journal; `then` is called once it is stored and published."""
+        if not self.closed:
+            entries, self._entries = self._entries, []
+            self.state.cursor = self.journal.append(self.record.run_id, entries, then)

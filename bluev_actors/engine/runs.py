@@ -1,0 +1,352 @@
+"""All runs of a runtime: who may start, who has to wait, who is forgotten.
+
+Plain calls over plain data; what lives is the supervisor, whose children are the runs' actors. A run that crashes is
+started again with its journal; one that crashes too often fails, and the others never notice.
+"""
+
+from __future__ import annotations
+
+import uuid
+from bisect import insort
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final, Never
+
+import trio
+from attrs import Factory, define, field
+
+from bluev_actors.actors import (
+    ChildSpec,
+    Exit,
+    Ref,
+    RestartBudget,
+    StartChild,
+    Supervisor,
+    child,
+)
+from bluev_actors.engine.callbacks import Callback, CallbackReader
+from bluev_actors.engine.event_reader import EventReader
+from bluev_actors.engine.requests import RequestLog
+from bluev_actors.engine.run import Begin, Run
+from bluev_actors.engine.run_desk import RunDesk
+from bluev_actors.engine.run_handle import RunHandle
+from bluev_actors.engine.run_writer import RunWriter
+from bluev_actors.errors import ActorError, RefusedError, RunNotFoundError
+from bluev_actors.workflows.run_events import (
+    TERMINAL_EVENTS,
+    ErrorDetail,
+    NodeProgress,
+    Recorded,
+    RunFailed,
+)
+from bluev_actors.workflows.summary import summarise
+
+if TYPE_CHECKING:
+    from bluev_actors.engine.journal import Journal, RunRecord
+    from bluev_actors.engine.limits import RuntimeLimits
+    from bluev_actors.engine.node_types import Catalogue
+    from bluev_actors.workflows.options import RunOptions
+
+RUN_BUDGET: Final = RestartBudget(intensity=3, period=5.0)
+"""A run whose actor crashes more often than this has failed."""
+MAX_CHILDREN: Final = 100_000
+
+
+@define(order=True)
+class _Place:
+    """A place in the queue: higher priority first, then who came first."""
+
+    sort_key: tuple[int, int]
+    run_id: str = field(order=False)
+    alone: bool = field(order=False)
+    """Waits until no other run of its workflow is live."""
+
+
+@define(eq=False)
+class Runs:
+    """Starts runs, finds them, lets the queued ones in and forgets the old ones.
+
+    Attributes:
+        journal: where their events go.
+        catalogue: the code of their nodes.
+        limits: how many, how much.
+        now: wall time, in seconds since 1970.
+        show_progress: shows how far a node is: run id, workflow id, progress, wall time.
+    """
+
+    journal: Journal
+    catalogue: Catalogue
+    limits: RuntimeLimits
+    now: Callable[[], float]
+    show_progress: Callable[[str, str, NodeProgress, float], None]
+    requests: RequestLog = Factory(RequestLog)
+    draining: bool = False
+    _supervisor: Ref[Any] | None = None
+    _handles: dict[str, RunHandle] = Factory(dict)
+    _by_workflow: dict[str, dict[str, None]] = Factory(dict)
+    _queue: list[_Place] = Factory(list)
+    _places: dict[str, _Place] = Factory(dict)
+    _active: set[str] = Factory(set)
+    _ended: deque[str] = Factory(deque)
+    _numbers: count[int] = Factory(count)
+
+    def spec(self) -> ChildSpec:
+        """The supervisor of all runs, as a child of the system."""
+        return child("runs", lambda: RunsSupervisor(self), kind="supervisor", shutdown=30.0)
+
+    def attach(self, supervisor: Ref[Any]) -> None:
+        """Take the supervisor that was started from `spec`, and follow the journal."""
+        self._supervisor = supervisor
+        self.journal.subscribe(self._notice_ends)
+
+    # --- finding ------------------------------------------------------------------------------------------------
+
+    def find(self, *, run_id: str | None = None, workflow_id: str | None = None) -> RunHandle:
+        """The run of this id, or the one live run of this workflow, else its latest.
+
+        Raises:
+            RunNotFoundError: there is none.
+            RefusedError: `ambiguous_run`: the workflow has several live ones.
+        """
+        if run_id is not None:
+            return self._by_run_id(run_id)
+        handles = [self._handles[it] for it in self._by_workflow.get(workflow_id or "", ())]
+        live = [handle for handle in handles if not handle.state.ended]
+        if len(live) > 1:
+            ids = ", ".join(handle.run_id for handle in live[:5])
+            raise RefusedError("ambiguous_run", f"workflow {workflow_id!r} has several live runs: {ids}")
+        if not handles:
+            raise RunNotFoundError(f"workflow {workflow_id!r} has no run")
+        return live[0] if live else handles[-1]
+
+    def _by_run_id(self, run_id: str) -> RunHandle:
+        try:
+            return self._handles[run_id]
+        except KeyError:
+            raise RunNotFoundError(f"there is no run {run_id!r}") from None
+
+    def newest_first(self) -> list[RunHandle]:
+        """All runs that are held."""
+        return list(reversed(self._handles.values()))
+
+    @property
+    def active(self) -> int:
+        """How many runs have not ended."""
+        return len(self._active) + len(self._places)
+
+    def live_runs_of(self, workflow_id: str) -> list[RunHandle]:
+        """The runs of a workflow that have not ended."""
+        handles = (self._handles[run_id] for run_id in self._by_workflow.get(workflow_id, ()))
+        return [handle for handle in handles if not handle.state.ended]
+
+    # --- starting -----------------------------------------------------------------------------------------------
+
+    async def start(self, record: RunRecord, callbacks: Mapping[str, Callback]) -> RunHandle:
+        """Accept a run whose document was found right, and start its actor.
+
+        Raises:
+            RefusedError: `workflow_already_running`, `too_many_runs`, `draining`.
+        """
+        await self._clear_the_way(record)
+        queued = self._must_wait(record)
+        handle = self._register(record, queued=queued)
+        handle.add_callbacks(callbacks)
+        handle.ref = await self._start_actor(record.run_id, handle, queued=queued)
+        return handle
+
+    async def _clear_the_way(self, record: RunRecord) -> None:
+        """Apply `if_running`; from its return on nothing is awaited before the run is registered."""
+        while True:
+            if self.draining:
+                raise RefusedError("draining", "the daemon is going down; try again when it is back")
+            live = self.live_runs_of(record.workflow_id)
+            match _policy(record.options):
+                case "replace" if live:
+                    for handle in live:
+                        await handle.stop()
+                        await handle.ended()
+                case "reject" if live:
+                    message = f"workflow {record.workflow_id!r} has a live run, {live[0].run_id}"
+                    raise RefusedError("workflow_already_running", message)
+                case _:
+                    return
+
+    def _must_wait(self, record: RunRecord) -> bool:
+        full = len(self._active) >= self.limits.active_runs
+        behind = record.options.if_running == "queue" and bool(self.live_runs_of(record.workflow_id))
+        if (full or behind) and len(self._places) >= self.limits.queued_runs:
+            raise RefusedError("too_many_runs", f"{len(self._places)} runs are queued already")
+        return full or behind
+
+    def _register(self, record: RunRecord, *, queued: bool) -> RunHandle:
+        run_id = record.run_id
+        if run_id in self._handles:
+            raise RefusedError("run_id_taken", f"there is a run {run_id!r} already")
+        self.journal.open_run(record)
+        handle = RunHandle(self._desk(record), lambda after: self._follow(run_id, after))
+        self._handles[run_id] = handle
+        self._by_workflow.setdefault(record.workflow_id, {})[run_id] = None
+        if queued:
+            self._enqueue(record)
+        else:
+            self._active.add(run_id)
+        return handle
+
+    def _desk(self, record: RunRecord) -> RunDesk:
+        def show(progress: NodeProgress) -> None:
+            self.show_progress(record.run_id, record.workflow_id, progress, self.now())
+
+        return RunDesk(
+            record=record,
+            journal=self.journal,
+            catalogue=self.catalogue,
+            kinds=self.catalogue.kinds,
+            limits=self.limits,
+            now=self.now,
+            show_progress=show,
+            want_turn=lambda: self._want_turn(record),
+        )
+
+    async def _start_actor(self, run_id: str, handle: RunHandle, *, queued: bool) -> Ref[Any]:
+        desk = handle.desk
+        spec = child(
+            run_id,
+            lambda: Run(desk, queued=queued),
+            restart="transient",
+            kind="run",
+            budget=RUN_BUDGET,
+            shutdown=record_grace(desk.record),
+        )
+        try:
+            return await self._supervising.ask(StartChild(spec), timeout=30.0)
+        except ActorError as error:
+            self._drop(run_id)
+            raise RefusedError("internal_error", f"the run could not be started: {error}") from error
+
+    @property
+    def _supervising(self) -> Ref[Any]:
+        if self._supervisor is None:
+            raise RefusedError("unavailable", "the runtime has not started")
+        return self._supervisor
+
+    def _follow(self, run_id: str, after: int) -> trio.Event:
+        """Start the actor that calls a run's callbacks; the event says when the last one is through."""
+        actor = CallbackReader(self._handles[run_id].context, EventReader(self.journal, run_id, after))
+        spec = child(f"{run_id}:callbacks", lambda: actor, restart="temporary", kind="callbacks")
+        self._supervising.tell(StartChild(spec), urgent=True)
+        return actor.finished
+
+    # --- the queue ----------------------------------------------------------------------------------------------
+
+    def _enqueue(self, record: RunRecord) -> None:
+        alone = record.options.if_running == "queue"
+        place = _Place((-record.options.priority, next(self._numbers)), record.run_id, alone)
+        self._places[record.run_id] = place
+        insort(self._queue, place)
+
+    def _want_turn(self, record: RunRecord) -> None:
+        """A queued run asks again, after a pause or a crash; it keeps the place it has."""
+        if record.run_id not in self._places:
+            self._active.discard(record.run_id)
+            self._enqueue(record)
+        self._admit()
+
+    def _admit(self) -> None:
+        for place in tuple(self._queue):
+            if len(self._active) >= self.limits.active_runs:
+                return
+            handle = self._handles[place.run_id]
+            if handle.ref is not None and handle.state.status == "queued" and not self._is_blocked(place, handle):
+                self._leave_queue(place.run_id)
+                self._active.add(place.run_id)
+                handle.ref.tell(Begin(), urgent=True)
+
+    def _is_blocked(self, place: _Place, handle: RunHandle) -> bool:
+        others = (it.run_id for it in self.live_runs_of(handle.workflow_id))
+        return place.alone and any(run_id in self._active for run_id in others)
+
+    def _leave_queue(self, run_id: str) -> None:
+        place = self._places.pop(run_id, None)
+        if place is not None:
+            self._queue.remove(place)
+
+    # --- ending -------------------------------------------------------------------------------------------------
+
+    def _notice_ends(self, batch: Sequence[Recorded]) -> None:
+        ended = [it.run_id for it in batch if isinstance(it.event, TERMINAL_EVENTS)]
+        for run_id in ended:
+            self._active.discard(run_id)
+            self._leave_queue(run_id)
+            self._ended.append(run_id)
+        while len(self._ended) > self.limits.kept_runs:
+            self._drop(self._ended.popleft())
+        if ended and self._queue:
+            self._admit()
+
+    def forget(self, run_id: str) -> None:
+        """Forget a run that has ended.
+
+        Raises:
+            RunNotFoundError: there is none.
+            RefusedError: `run_is_live`.
+        """
+        handle = self._by_run_id(run_id)
+        if not handle.state.ended:
+            raise RefusedError("run_is_live", f"run {run_id!r} is {handle.state.status}; stop it first")
+        if run_id in self._ended:
+            self._ended.remove(run_id)
+        self._drop(run_id)
+
+    def _drop(self, run_id: str) -> None:
+        handle = self._handles.pop(run_id, None)
+        if handle is None:
+            return
+        siblings = self._by_workflow[handle.workflow_id]
+        del siblings[run_id]
+        if not siblings:
+            del self._by_workflow[handle.workflow_id]
+        self._active.discard(run_id)
+        self._leave_queue(run_id)
+        self.requests.forget_run(run_id)
+        self.journal.forget_run(run_id)
+
+    def give_up(self, run_id: str, exit_: Exit) -> None:
+        """A run's actor will not come back; if the run had not ended, it has failed now."""
+        handle = self._handles.get(run_id)
+        if handle is None or handle.state.ended:
+            return
+        desk = handle.desk
+        writer = desk.writer = RunWriter(desk.journal, desk.record, desk.now)
+        error = ErrorDetail("recovery_failed", f"the run could not be kept alive: {exit_}")
+        summary = summarise(writer.state, desk.record.workflow, ending="failed", at=desk.now())
+        writer.add(RunFailed(error, summary))
+        writer.commit()
+
+
+class RunsSupervisor(Supervisor[Never]):
+    """Keeps the runs' actors alive, and forgets those whose run is over."""
+
+    def __init__(self, runs: Runs) -> None:
+        super().__init__(max_children=MAX_CHILDREN)
+        self._runs = runs
+
+    async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:  # noqa: A002 - the hook's own signature
+        """A run is over, or was given up."""
+        if spec.kind == "run" and not self.is_alive(spec.id):
+            self._runs.give_up(spec.id, exit)
+            self.forget_child(spec.id)
+
+
+def new_run_id() -> str:
+    """An id no other run has."""
+    return f"run-{uuid.uuid4().hex}"
+
+
+def record_grace(record: RunRecord) -> float:
+    """Seconds a run's actor has to stop when the whole system does."""
+    return record.workflow.settings.grace + 1.0
+
+
+def _policy(options: RunOptions) -> str:
+    return "concurrent" if options.concurrent else options.if_running

@@ -1,0 +1,220 @@
+"""The engine in one breath, without sockets: for `run FILE`, notebooks, tests, and for the daemon to stand on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import trio
+from attrs import Factory, define, evolve, field
+
+from bluev_actors.actors import System, open_system
+from bluev_actors.engine.callbacks import Callback
+from bluev_actors.engine.journal import Journal, MemoryJournal, RunRecord
+from bluev_actors.engine.limits import RuntimeLimits
+from bluev_actors.engine.node_types import Catalogue, NodeType
+from bluev_actors.engine.nodes import BUILT_INS
+from bluev_actors.engine.run_handle import RunHandle
+from bluev_actors.engine.runs import Runs, new_run_id
+from bluev_actors.errors import InvalidWorkflowError, RefusedError
+from bluev_actors.workflows.options import RunOptions
+from bluev_actors.workflows.run_events import NodeProgress
+from bluev_actors.workflows.validation import GraphLimits, Verdict, parse_workflow
+
+if TYPE_CHECKING:
+    from bluev_actors.engine.requests import RequestLog
+    from bluev_actors.workflows.values import JsonObject
+
+LARGE: Final = 2_000
+"""Nodes and connections beyond which a document is validated in a thread, so that nobody else waits."""
+
+ProgressListener: TypeAlias = Callable[[str, str, NodeProgress, float], None]
+"""Called with run id, workflow id, progress and wall time. A plain function that does not raise."""
+
+
+@define(eq=False)
+class Runtime:
+    """The engine of one process.
+
+    Attributes:
+        system: the tree of living actors.
+        catalogue: the node types it knows.
+        journal: the log of what happened.
+        limits: how much it takes.
+        now: wall time, in seconds since 1970.
+    """
+
+    system: System
+    catalogue: Catalogue
+    journal: Journal
+    limits: RuntimeLimits
+    now: Callable[[], float]
+    runs: Runs = field(init=False)
+    _listeners: list[ProgressListener] = Factory(list)
+
+    def __attrs_post_init__(self) -> None:
+        self.runs = Runs(self.journal, self.catalogue, self.limits, self.now, self._show_progress)
+
+    @property
+    def requests(self) -> RequestLog:
+        """Which requests sessions have made."""
+        return self.runs.requests
+
+    async def validate(self, workflow: object, inputs: JsonObject | None = None) -> Verdict:
+        """Check a document without running it."""
+        if _size(workflow) > LARGE:
+            return await trio.to_thread.run_sync(self._parse, workflow, inputs)
+        await trio.lowlevel.checkpoint()
+        return self._parse(workflow, inputs)
+
+    def _parse(self, workflow: object, inputs: JsonObject | None) -> Verdict:
+        limits = GraphLimits(nodes=self.limits.nodes, connections=self.limits.connections)
+        disabled = self.catalogue.disabled
+        return parse_workflow(workflow, self.catalogue.kinds, inputs=inputs, limits=limits, disabled=disabled)
+
+    async def start(  # noqa: PLR0913 - each argument is one thing a caller may say of a run
+        self,
+        workflow: object,
+        inputs: JsonObject | None = None,
+        *,
+        options: RunOptions = RunOptions(),
+        session_id: str = "",
+        principal: str = "",
+        run_id: str | None = None,
+        callbacks: Mapping[str, Callback] | None = None,
+    ) -> RunHandle:
+        """Check a document and run it.
+
+        Args:
+            workflow: the graph, as JSON.
+            inputs: values for its declared inputs.
+            options: how to start it.
+            session_id: whose run it is.
+            principal: who that is.
+            run_id: from `new_run_id`, when it has to be known beforehand.
+            callbacks: the seed's callbacks by name; they hear everything from the first event on.
+
+        Raises:
+            InvalidWorkflowError: the document is wrong; it says everything that is.
+            RefusedError: it cannot be started now, or asks for what this version does not do.
+        """
+        _refuse_unsupported(options)
+        verdict = await self.validate(workflow, inputs)
+        if verdict.errors or verdict.workflow is None:
+            raise InvalidWorkflowError(verdict.errors)
+        run_id = run_id or new_run_id()
+        record = RunRecord(
+            run_id=run_id,
+            workflow=evolve(verdict.workflow, id=verdict.workflow.id or f"workflow-{run_id[4:]}"),
+            inputs=verdict.inputs,
+            accepted_at=self.now(),
+            session_id=session_id,
+            principal=principal,
+            options=options,
+            warnings=tuple(problem.as_json() for problem in verdict.warnings),
+        )
+        return await self.runs.start(record, callbacks or {})
+
+    def find(self, *, run_id: str | None = None, workflow_id: str | None = None) -> RunHandle:
+        """The run of this id, or the one live run of this workflow, else its latest.
+
+        Raises:
+            RunNotFoundError: there is none.
+            RefusedError: `ambiguous_run`.
+        """
+        return self.runs.find(run_id=run_id, workflow_id=workflow_id)
+
+    def list_runs(self) -> list[RunHandle]:
+        """All runs that are held, newest first."""
+        return self.runs.newest_first()
+
+    def forget(self, run_id: str) -> None:
+        """Forget a run that has ended."""
+        self.runs.forget(run_id)
+
+    @staticmethod
+    def new_run_id() -> str:
+        """An id for a run that is to be started."""
+        return new_run_id()
+
+    def on_progress(self, listener: ProgressListener) -> Callable[[], None]:
+        """Have `listener` called with the progress of every node; the answer ends that."""
+        self._listeners.append(listener)
+
+        def unsubscribe() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return unsubscribe
+
+    def _show_progress(self, run_id: str, workflow_id: str, progress: NodeProgress, at: float) -> None:
+        for listener in tuple(self._listeners):
+            listener(run_id, workflow_id, progress, at)
+
+    async def drain(self, timeout: float) -> None:
+        """Take no new runs, give the live ones `timeout` seconds, then stop them.
+
+        With a journal that dies with the process there is nothing to go on from, so they are stopped.
+        """
+        self.runs.draining = True
+        with trio.move_on_after(timeout):
+            await self._wait_for_runs()
+        async with trio.open_nursery() as nursery:
+            for handle in self._live():
+                nursery.start_soon(handle.stop)
+        with trio.move_on_after(max([handle.workflow.settings.grace for handle in self._live()], default=0.0)):
+            await self._wait_for_runs()
+
+    async def _wait_for_runs(self) -> None:
+        for handle in self._live():
+            await handle.ended()
+
+    def _live(self) -> list[RunHandle]:
+        return [handle for handle in self.list_runs() if not handle.state.ended]
+
+
+@asynccontextmanager
+async def open_runtime(
+    nodes: Iterable[NodeType] = (),
+    *,
+    allow: Iterable[str] = (),
+    catalogue: Catalogue | None = None,
+    now: Callable[[], float] = time.time,
+    limits: RuntimeLimits = RuntimeLimits(),
+) -> AsyncIterator[Runtime]:
+    """Open the engine; leaving the block stops every run.
+
+    Args:
+        nodes: node types besides the built-in ones.
+        allow: names of node types that touch the outside and may be used.
+        catalogue: all node types, instead of `nodes` and `allow`.
+        now: wall time, in seconds since 1970.
+        limits: how much it takes.
+
+    Raises:
+        NodeTypeError: a name is taken, or there is no such type to allow.
+    """
+    if catalogue is None:
+        catalogue = Catalogue(BUILT_INS, allow)
+        for node_type in nodes:
+            catalogue.add(node_type)
+    catalogue.check_allowed()
+    async with open_system() as system:
+        runtime = Runtime(system, catalogue, MemoryJournal(limits.history), limits, now)
+        runtime.runs.attach(await system.start(runtime.runs.spec()))
+        yield runtime
+
+
+def _refuse_unsupported(options: RunOptions) -> None:
+    for name in ("rerun", "use_cache"):
+        if getattr(options, name):
+            raise RefusedError("not_supported_yet", f"options.{name} is not supported in this version")
+
+
+def _size(workflow: object) -> int:
+    if not isinstance(workflow, dict):
+        return 0
+    parts = (workflow.get("nodes"), workflow.get("connections"))
+    return sum(len(part) for part in parts if isinstance(part, list))

@@ -1,0 +1,83 @@
+"""The words by which the daemon refuses: error codes and close codes, each with its meaning.
+
+The codes of a workflow's validation are in `workflows/problems.py`.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, unique
+from typing import Final
+
+MESSAGE_CODES: Final[dict[str, str]] = {
+    "bad_json": "The text is not JSON as this protocol takes it, or the frame is binary.",
+    "bad_message": "The JSON is no message: a field is missing, of the wrong type, or breaks a rule.",
+    "unknown_message_type": "No message has this type.",
+    "too_large": "The message is larger than one may be.",
+    "rate_limited": "Too many messages in too short a time.",
+    "too_many_subscriptions": "A connection may not have more subscriptions.",
+    "too_many_watches": "A connection may not watch more runs.",
+    "request_id_conflict": "The session has used this `request_id` for a message with other content.",
+}
+"""Of `error` messages: why a message was not accepted."""
+
+REFUSAL_CODES: Final[dict[str, str]] = {
+    "unauthorized": "The token is missing or wrong.",
+    "forbidden": "The principal may not do this.",
+    "not_found": "There is no run, workflow, node or output of this name.",
+    "conflict": "The thing is in a state in which this cannot be done to it.",
+    "expired": "The events asked for are no longer held.",
+    "unsupported_media_type": "The body must be `application/json`.",
+    "validation_failed": "The workflow has problems; `errors` lists them.",
+    "workflow_already_running": "The workflow has a live run, and the options do not say what then.",
+    "workflow_not_found": "No stored workflow has this id.",
+    "ambiguous_run": "The workflow has several live runs; name one by its `run_id`.",
+    "run_finished": "The run has ended.",
+    "invalid_state": "The run cannot do this in its present state.",
+    "limit_reached": "The daemon holds as many of these as it may.",
+    "draining": "The daemon is going down and accepts nothing new.",
+    "storage_unavailable": "The store does not work now; nothing is lost, and it goes on when the store does.",
+    "internal_error": "The fault is the daemon's; its log has more under the `error_id`.",
+}
+"""Of replies and REST answers: why what was asked for is not done."""
+
+NODE_CODES: Final[dict[str, str]] = {
+    "node_error": "The node's code raised an error without a code of its own.",
+    "permanent": "The node's code said that no retry can mend it.",
+    "retry_after": "The node's code asked for another attempt, and there was none left.",
+    "invalid_output": "An output is not plain JSON, or too large.",
+    "missing_input": "A required input came from a node that was skipped.",
+    "timeout": "An attempt, or all of them together, took longer than they may.",
+    "run_timeout": "The run took longer than it may.",
+    "executor_crashed": "The actor that ran the node crashed too often.",
+    "interrupted": "The daemon died while the node ran, and the node must not run twice.",
+    "poison": "The daemon died again and again while this node ran.",
+    "recovery_failed": "The run could not be rebuilt from its journal.",
+    "node_ignored_cancel": "The node went on although it was cancelled.",
+    "node_stalled": "The node kept the daemon from doing anything else for too long.",
+}
+"""Of `error_detail` and `node_log`: what is wrong with a node or a run. Nodes may have codes of their own."""
+
+ERROR_CODES: Final[dict[str, str]] = {**MESSAGE_CODES, **REFUSAL_CODES, **NODE_CODES}
+
+
+@unique
+class CloseCode(IntEnum):
+    """Why the daemon closes a socket."""
+
+    meaning: str
+
+    OFFENDER = 1008, "Too many messages that could not be accepted, or far too many messages."
+    TOO_LARGE = 1009, "A message was larger than one may be."
+    DRAINING = 1012, "The daemon is going down; connect again later and resume."
+    SLOW = 4008, "The client did not read fast enough; connect again and resume."
+    UNAUTHENTICATED = 4401, "The token is missing, wrong or no longer valid."
+    FORBIDDEN = 4403, "The session belongs to another principal."
+    SILENT = 4408, "Two heartbeats went by without a sign of life."
+    TAKEN_OVER = 4409, "Another connection of this session took over."
+
+    def __new__(cls, code: int, meaning: str) -> CloseCode:
+        """Make a member that is its number and knows its meaning."""
+        member = int.__new__(cls, code)
+        member._value_ = code
+        member.meaning = meaning
+        return member

@@ -1,0 +1,36 @@
+"""Which texts may name a thing on the wire."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, TypeGuard
+
+if TYPE_CHECKING:
+    from bluev_actors.workflows.values import Json, JsonObject
+
+MAX_ID_LENGTH: Final = 200
+MAX_NAME_LENGTH: Final = 2 * MAX_ID_LENGTH + 1
+ID_PATTERN: Final = "^[^\\u0000-\\u001f\\u007f-\\u009f\\ud800-\\udfff]*$"
+"""Any but control characters, as a schema says it. Lone surrogates count as such: no text can repeat them."""
+
+_FREE_OF_CONTROLS: Final = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+
+
+def is_id(value: Json) -> TypeGuard[str]:
+    """Whether `value` is a text of 1 to 200 characters without control characters."""
+    return isinstance(value, str) and _is_text(value, MAX_ID_LENGTH)
+
+
+def is_name(value: str) -> bool:
+    """Whether `value` can be a subscription: a name, or a name, `@` and an id."""
+    return _is_text(value, MAX_NAME_LENGTH)
+
+
+def _is_text(value: str, longest: int) -> bool:
+    return len(value) <= longest and _FREE_OF_CONTROLS.fullmatch(value) is not None
+
+
+def request_id_of(body: JsonObject) -> str | None:
+    """The `request_id` of a decoded message, if it has one that a reply can repeat."""
+    request_id: Json = body.get("request_id")
+    return request_id if is_id(request_id) else None

@@ -1,0 +1,215 @@
+"""CEL expressions: compiled once, evaluated often, over plain JSON and to plain JSON.
+
+CEL has no attributes of Python objects, no assignment and no loop without end; `meter.py` bounds the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from attrs import define, field, frozen
+
+from bluev_actors.errors import ExpressionError
+from bluev_actors.workflows.cel_tokens import (
+    Token,
+    UnreadableError,
+    bound_names,
+    members,
+    tokens,
+    with_tolls,
+)
+from bluev_actors.workflows.meter import BUDGET, Meter, weigh
+from bluev_actors.workflows.values import Json, find_flaw
+from bluev_actors.workflows.wording import meant
+
+if TYPE_CHECKING:
+    import cel
+
+Scope: TypeAlias = Mapping[str, Json]
+"""The values that an expression may name."""
+
+MAX_SOURCE: Final = 8192
+"""Characters an expression may have."""
+
+TYPE_NAMES: Final = frozenset(
+    {"bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"}
+)
+"""Names that are always there: the types, to compare `type(x)` with."""
+FUNCTIONS: Final = frozenset(
+    "bytes contains double duration dyn endsWith getDate getDayOfMonth getDayOfWeek getDayOfYear getFullYear "
+    "getHours getMilliseconds getMinutes getMonth getSeconds int matches size startsWith string timestamp type "
+    "uint".split()
+)
+"""Functions that an expression may call."""
+
+_TOLL: Final = "_toll"
+_COPYING_TOLL: Final = "_copying_toll"
+_PLACE: Final = re.compile(r"<input>:\d+:(\d+): (?:Syntax error: )?([^\n]*)")
+_MAX_WORDS: Final = 300
+
+
+@frozen(slots=False)
+class Expression:
+    """One compiled CEL expression. `compile` makes it."""
+
+    source: str
+    _program: cel.Program = field(repr=False, eq=False)
+    _tokens: tuple[Token, ...] = field(repr=False, eq=False)
+
+    @classmethod
+    def compile(cls, text: str, names: Collection[str] | None = None) -> Expression:
+        """Compile an expression.
+
+        Args:
+            text: the expression, at most `MAX_SOURCE` characters.
+            names: the names it may use; None: any.
+
+        Raises:
+            ExpressionError: `invalid_expression` or `unknown_expression_name`.
+        """
+        expression = cls(text, *_compiled(text))
+        _check_functions(expression._program)  # noqa: SLF001 - our own
+        if names is not None:
+            expression.check_names(names)
+        return expression
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names that must be in the scope."""
+        return frozenset(self._program.variables()) - bound_names(self._tokens) - TYPE_NAMES
+
+    def members(self, root: str) -> tuple[set[str], bool]:
+        """Which members of the name `root` it uses, and whether it uses `root` in some other way too."""
+        return members(self._tokens, root)
+
+    def check_names(self, known: Collection[str]) -> None:
+        """Refuse names that are not there.
+
+        Raises:
+            ExpressionError: `unknown_expression_name`.
+        """
+        for name in sorted(self.names):
+            if name not in known:
+                raise ExpressionError(unknown_name(name, known), "unknown_expression_name")
+
+    def evaluate(self, scope: Scope) -> Json:
+        """Evaluate it.
+
+        Args:
+            scope: values by name; only those it names are looked at.
+
+        Returns:
+            Plain JSON.
+
+        Raises:
+            ExpressionError: `expression_failed`: a name is missing, types do not go together, the result is not
+                plain JSON, or it would take too much work.
+        """
+        values = {name: scope[name] for name in self.names if name in scope}
+        value = self._metered(values) if self._metered_program else _run(self._program, values)
+        flaw = find_flaw(value, "the result")
+        if flaw is not None:
+            raise ExpressionError(f"{flaw}: {self._shown}")
+        return value
+
+    @cached_property
+    def _metered_program(self) -> cel.Program | None:
+        """The program with a toll before every loop; None when there is no loop."""
+        text = with_tolls(self.source, self._tokens, _TOLL, _COPYING_TOLL)
+        return None if text == self.source else _compiler()(text)
+
+    def _metered(self, values: dict[str, Json]) -> Json:
+        assert self._metered_program is not None  # noqa: S101 - `evaluate` has looked
+        gate = _Gate(Meter(), len(self._tokens))
+        functions = {_TOLL: gate.toll, _COPYING_TOLL: gate.copying_toll}
+        value = _run(self._metered_program, {**values, **functions})
+        if gate.meter.exhausted:
+            raise ExpressionError(f"it takes more than {BUDGET} steps: {self._shown}")
+        return value
+
+    @property
+    def _shown(self) -> str:
+        return self.source if len(self.source) <= _MAX_WORDS else self.source[:_MAX_WORDS] + "..."
+
+
+@define
+class _Gate:
+    """What a list passes through before an expression loops over it.
+
+    A gate that refused by an exception could be ignored, since in CEL `failed || true` is true; so it lets nothing
+    through instead, and the evaluation is failed afterwards.
+    """
+
+    meter: Meter
+    weight: int
+    """Tokens that may be evaluated for each item."""
+
+    def toll(self, value: Json) -> Json:
+        """Pay for a loop."""
+        return self._pass(value, len(value) * self.weight + weigh(value) if _is_container(value) else 0)
+
+    def copying_toll(self, value: Json) -> Json:
+        """Pay for a loop that builds a list; the library copies the list for every item."""
+        return self._pass(value, len(value) * (self.weight + weigh(value)) if _is_container(value) else 0)
+
+    def _pass(self, value: Json, units: int) -> Json:
+        return value if self.meter.pay(units) else []
+
+
+def _is_container(value: Json) -> bool:
+    return isinstance(value, list | dict)
+
+
+def unknown_name(name: str, known: Collection[str]) -> str:
+    """The sentence about a name that is not there."""
+    return f"there is no {name!r} here; {meant(name, sorted(known))}"
+
+
+def _compiled(text: str) -> tuple[cel.Program, tuple[Token, ...]]:
+    if len(text) > MAX_SOURCE:
+        raise ExpressionError(
+            f"the expression has {len(text)} characters; {MAX_SOURCE} is the most", "invalid_expression"
+        )
+    try:
+        found = tuple(tokens(text))
+    except UnreadableError as error:
+        raise ExpressionError(
+            f"the expression cannot be read from character {error.start + 1} on", "invalid_expression"
+        ) from None
+    compile_ = _compiler()
+    try:
+        return compile_(text), found
+    except ValueError as error:
+        raise ExpressionError(_first_complaint(str(error)), "invalid_expression") from None
+
+
+def _compiler() -> Callable[[str], cel.Program]:
+    # Imported late: the library brings its own command line along, a quarter of a second of it.
+    import cel  # noqa: PLC0415
+
+    return cel.compile
+
+
+def _first_complaint(message: str) -> str:
+    match = _PLACE.search(message)
+    if match is None:
+        return f"the expression cannot be read: {message[:_MAX_WORDS]}"
+    return f"the expression cannot be read at character {match[1]}: {match[2][:_MAX_WORDS]}"
+
+
+def _check_functions(program: cel.Program) -> None:
+    for name in program.functions():
+        if name.isidentifier() and name not in FUNCTIONS:
+            raise ExpressionError(unknown_name(name, FUNCTIONS), "unknown_expression_name")
+
+
+def _run(program: cel.Program, values: Mapping[str, Json | Callable[[Json], Json]]) -> Json:
+    try:
+        return program.execute(dict(values))
+    except KeyError as error:
+        raise ExpressionError(f"there is no key {error}") from None
+    except Exception as error:  # noqa: BLE001 - the library raises many kinds, and all of them are the expression's
+        raise ExpressionError(str(error)[:_MAX_WORDS]) from None

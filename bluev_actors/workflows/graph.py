@@ -1,0 +1,145 @@
+"""What a workflow is: nodes, and the edges that carry values between them.
+
+These classes hold a document that `validation.parse_workflow` has accepted, so nothing here checks anything.
+The wire calls edges `connections`; in this code a connection is a socket.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Final, Literal, TypeAlias
+
+from attrs import Factory, field, frozen
+
+from bluev_actors.workflows.values import Json, JsonObject
+
+Backoff: TypeAlias = Literal["fixed", "linear", "exponential"]
+Jitter: TypeAlias = Literal["none", "full", "equal"]
+NodeOnError: TypeAlias = Literal["fail", "continue", "error_output"]
+RunOnError: TypeAlias = Literal["fail_fast", "finish_running", "continue"]
+TriggerRule: TypeAlias = Literal["all_success", "all_done", "one_success", "any_failed", "none_failed"]
+PauseMode: TypeAlias = Literal["checkpoint", "drain", "hard"]
+NodePauseMode: TypeAlias = Literal["inherit", "checkpoint", "drain", "hard"]
+
+DONE: Final = "done"
+"""The output every node has besides its own: `null`, on success. It carries order, not data."""
+AFTER: Final = "after"
+"""The input every node has besides its own: takes many, and their values are not looked at."""
+ERROR: Final = "error"
+"""The output of a failed node whose `on_error` is `error_output`: `{"code", "message"}`."""
+
+
+@frozen
+class RetryPolicy:
+    """How often and how fast a failed attempt is repeated. Times are in seconds."""
+
+    max_attempts: int = 1
+    backoff: Backoff = "exponential"
+    initial: float = 1.0
+    factor: float = 2.0
+    max_delay: float = 60.0
+    jitter: Jitter = "none"
+    retry_on: tuple[str, ...] = ()
+    """Error codes or class names that are retried; empty means all that may be."""
+    never_on: tuple[str, ...] = ()
+    max_elapsed: float | None = None
+    """No new attempt starts later than this after the first one started."""
+
+
+@frozen
+class Node:
+    """One step of a workflow."""
+
+    id: str
+    type: str
+    params: JsonObject = Factory(dict)
+    type_version: int | None = None
+    label: str | None = None
+    disabled: bool = False
+    timeout: float | None = None
+    """Seconds for one attempt."""
+    total_timeout: float | None = None
+    """Seconds for all attempts and the waits between them."""
+    retry: RetryPolicy | None = None
+    on_error: NodeOnError = "fail"
+    trigger_rule: TriggerRule | None = None
+    """None: the rule of the node's type."""
+    pause_mode: NodePauseMode = "inherit"
+
+
+@frozen
+class Edge:
+    """Carries one value from an output to an input."""
+
+    from_node: str
+    from_output: str
+    to_node: str
+    to_input: str
+
+
+@frozen
+class WorkflowInput:
+    """A value the workflow is started with."""
+
+    type: str = "any"
+    required: bool = True
+    default: Json = None
+    description: str = ""
+
+
+@frozen
+class WorkflowOutput:
+    """Names one node's output as an output of the whole workflow."""
+
+    node: str
+    output: str
+
+
+@frozen
+class Settings:
+    """What holds for all nodes of a run. Times are in seconds."""
+
+    timeout: float | None = None
+    max_concurrency: int | None = None
+    on_error: RunOnError = "fail_fast"
+    pause_mode: PauseMode = "checkpoint"
+    retry: RetryPolicy = RetryPolicy()
+    grace: float = 5.0
+    """How long a cancelled node may take for its shielded clean-up."""
+
+
+@frozen(slots=False)
+class Workflow:
+    """An accepted graph, with the indexes that walking it needs.
+
+    `document` is the JSON it was read from, with everything a front end keeps in it for itself.
+    """
+
+    id: str
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...] = ()
+    inputs: dict[str, WorkflowInput] = Factory(dict)
+    outputs: dict[str, WorkflowOutput] = Factory(dict)
+    settings: Settings = Settings()
+    document: JsonObject = field(factory=dict, repr=False, eq=False)
+
+    @cached_property
+    def by_id(self) -> dict[str, Node]:
+        """The nodes by their ids, in the order of the document."""
+        return {node.id: node for node in self.nodes}
+
+    @cached_property
+    def incoming(self) -> dict[str, list[Edge]]:
+        """The edges into each node, in the order of the document."""
+        edges: dict[str, list[Edge]] = {node.id: [] for node in self.nodes}
+        for edge in self.edges:
+            edges[edge.to_node].append(edge)
+        return edges
+
+    @cached_property
+    def outgoing(self) -> dict[str, list[Edge]]:
+        """The edges out of each node, in the order of the document."""
+        edges: dict[str, list[Edge]] = {node.id: [] for node in self.nodes}
+        for edge in self.edges:
+            edges[edge.from_node].append(edge)
+        return edges

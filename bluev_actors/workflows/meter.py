@@ -1,0 +1,54 @@
+"""How much work an expression or a template may do, counted before it is done.
+
+Neither language can loop forever, but loops within loops over a list of a thousand are enough to hold up everyone
+else, and a text that is doubled forty times fills the machine. So a loop pays for what it will walk, before it
+walks it: the items, times the length of the text that may be evaluated for each. When the budget is gone nothing
+more is looped over, and the evaluation fails.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from attrs import define
+
+if TYPE_CHECKING:
+    from bluev_actors.workflows.values import Json
+
+BUDGET: Final = 2_000_000
+"""Units of work for one evaluation; a unit takes about a tenth of a microsecond."""
+METER: Final = "_meter"
+"""The name under which a template finds its meter; no template can use names that begin so."""
+_TEXT_UNIT: Final = 100
+
+
+@define
+class Meter:
+    """What is left of one evaluation's budget."""
+
+    left: int = BUDGET
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether more was asked for than there was."""
+        return self.left < 0
+
+    def pay(self, units: int) -> bool:
+        """Take `units` off the budget.
+
+        Returns:
+            Whether the budget covered them.
+        """
+        self.left -= units
+        return self.left >= 0
+
+
+def weigh(value: Json) -> int:
+    """How much there is of a value: one for each number, text and container, more for a long text."""
+    if isinstance(value, str):
+        return 1 + len(value) // _TEXT_UNIT
+    if isinstance(value, dict):
+        return 1 + len(value) + sum(map(weigh, value.values()))
+    if isinstance(value, list | tuple):
+        return 1 + sum(map(weigh, value))
+    return 1

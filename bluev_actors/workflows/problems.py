@@ -1,0 +1,186 @@
+"""What may be wrong with a workflow: one record per problem, and the list of all codes.
+
+The codes are part of the contract: clients branch on them, so they are added to and never renamed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from attrs import Factory, define, evolve, frozen
+
+from bluev_actors.workflows.values import Json, JsonObject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PROBLEM_CODES: Final[dict[str, str]] = {
+    # the document
+    "not_an_object": "The workflow is not a JSON object.",
+    "schema_version_unsupported": "The document is written for another version of this format.",
+    "missing_field": "A field that must be there is not.",
+    "invalid_field_type": "A field's value is of the wrong type, or none of those that are allowed.",
+    "unknown_field": "A field that nothing reads: an error in `settings` and `retry`, else a hint at a slip.",
+    "invalid_workflow_id": "The workflow's id is not 1 to 200 characters without control characters.",
+    "empty_workflow": "The workflow has no nodes.",
+    "too_many_nodes": "The workflow has more nodes than one may have.",
+    "too_many_connections": "The workflow has more connections than one may have.",
+    "nesting_too_deep": "A value is nested deeper than values may be.",
+    "not_json": "A value is not plain JSON.",
+    "more_problems": "There are more problems than are listed.",
+    "not_supported_yet": "A field of the format that this version reads but does not act on.",
+    # nodes
+    "invalid_node_id": "A node's id is not 1 to 200 characters without control characters and slashes.",
+    "duplicate_node_id": "Two nodes have the same id.",
+    "unknown_node_type": "No node type has this name.",
+    "node_type_version_unsupported": "The node type exists, in another version.",
+    "node_type_disabled": "The node type exists, but is not allowed here.",
+    "invalid_retry_policy": "A field of a retry policy has a value it cannot have.",
+    "invalid_timeout": "A timeout is not a number of seconds above zero.",
+    "invalid_trigger_rule": "There is no such trigger rule.",
+    # params
+    "missing_param": "A param that the node type requires is not given.",
+    "invalid_param": "A param's value is of the wrong type.",
+    "unknown_param": "The node type has no param and no input of this name.",
+    "param_out_of_range": "A param's number is below its minimum or above its maximum.",
+    "param_not_in_choices": "A param's value is none of those it may have.",
+    "invalid_expression": "An expression cannot be read.",
+    "unknown_expression_name": "An expression or a template uses a name that is not there.",
+    "invalid_template": "A template cannot be read, or uses what templates here may not.",
+    "unknown_secret": "No secret of this name is known.",
+    "secret_in_plain_param": "A param looks like a secret written into the document.",
+    # connections
+    "unknown_from_node": "A connection comes from a node that is not there.",
+    "unknown_to_node": "A connection goes to a node that is not there.",
+    "unknown_output": "The node has no output of this name.",
+    "unknown_input": "The node has no input of this name.",
+    "duplicate_connection": "The same connection is listed twice.",
+    "input_already_connected": "Two connections go to an input that takes one.",
+    "self_connection": "A connection goes from a node to itself.",
+    "type_mismatch": "An output's type does not fit the input it is connected to.",
+    "required_input_missing": "A required input has no connection, param or default.",
+    "cycle_detected": "Nodes wait for each other in a circle.",
+    "disabled_dependency": "A node waits for one that is disabled.",
+    # the workflow's own inputs and outputs
+    "unknown_workflow_input": "A value is given for an input that the workflow does not declare.",
+    "missing_workflow_input": "A required input of the workflow is not given.",
+    "workflow_output_unresolved": "A declared output of the workflow names a node or an output that is not there.",
+}
+"""Every code a verdict may hold, with its meaning."""
+
+WARNING_CODES: Final = frozenset(
+    {"unknown_field", "not_supported_yet", "secret_in_plain_param", "disabled_dependency", "more_problems"}
+)
+"""The codes that may appear among the warnings."""
+
+Severity: TypeAlias = Literal["error", "warning"]
+
+
+@frozen
+class GraphProblem:
+    """One thing that is wrong.
+
+    Attributes:
+        code: one of `PROBLEM_CODES`.
+        message: a sentence that says what is wrong and what would be right.
+        path: where it is, from the workflow's root, as in `nodes[3].params.seconds`.
+        node_id: the node it is about.
+        port: the input or output it is about.
+        details: more, for programs: `suggestions`, `known`, `cycle`.
+    """
+
+    code: str
+    message: str
+    path: str
+    node_id: str | None = None
+    port: str | None = None
+    details: JsonObject | None = None
+
+    def as_json(self) -> JsonObject:
+        """The problem as clients get it: what is None is left out."""
+        pairs = {
+            "code": self.code,
+            "message": self.message,
+            "path": self.path,
+            "node_id": self.node_id,
+            "port": self.port,
+            "details": self.details,
+        }
+        return {name: value for name, value in pairs.items() if value is not None}
+
+
+if TYPE_CHECKING:
+    Note: TypeAlias = Callable[[GraphProblem], None]
+
+
+@define
+class Findings:
+    """Collects problems, up to a limit of each kind; the rest are counted.
+
+    Args:
+        limit: how many errors, and how many warnings, are kept.
+    """
+
+    limit: int = 1000
+    _errors: list[GraphProblem] = Factory(list)
+    _warnings: list[GraphProblem] = Factory(list)
+    error_count: int = 0
+    _warning_count: int = 0
+
+    def error(self, problem: GraphProblem) -> None:
+        """Note what keeps the workflow from being accepted."""
+        self.error_count += 1
+        if len(self._errors) < self.limit:
+            self._errors.append(problem)
+
+    def warning(self, problem: GraphProblem) -> None:
+        """Note what deserves a second look."""
+        self._warning_count += 1
+        if len(self._warnings) < self.limit:
+            self._warnings.append(problem)
+
+    def errors(self, document: Json) -> tuple[GraphProblem, ...]:
+        """The errors, in the order of the document."""
+        return _in_order(self._errors, self.error_count, document)
+
+    def warnings(self, document: Json) -> tuple[GraphProblem, ...]:
+        """The warnings, in the order of the document."""
+        return _in_order(self._warnings, self._warning_count, document)
+
+
+def within(note: Note, path: str, node_id: str | None) -> Note:
+    """A `note` for one node, whose problems have paths that begin at the node."""
+
+    def note_there(problem: GraphProblem) -> None:
+        whole = f"{path}.{problem.path}" if problem.path else path
+        note(evolve(problem, path=whole, node_id=node_id))
+
+    return note_there
+
+
+def _in_order(problems: list[GraphProblem], count: int, document: Json) -> tuple[GraphProblem, ...]:
+    ordered = sorted(problems, key=lambda problem: _place(document, problem.path))
+    if count > len(problems):
+        rest = count - len(problems)
+        ordered.append(
+            GraphProblem("more_problems", f"There are {rest} more problems than are listed here.", "")
+        )
+    return tuple(ordered)
+
+
+def _place(document: Json, path: str) -> tuple[int, ...]:
+    """Where `path` stands in the document, as numbers that sort; what is not in it comes last at its level."""
+    place: list[int] = []
+    here = document
+    for step in re.findall(r"[^.\[\]]+", path):
+        if isinstance(here, dict) and step in here:
+            place.append(list(here).index(step))
+            here = here[step]
+        elif isinstance(here, list) and step.isdecimal() and int(step) < len(here):
+            place.append(int(step))
+            here = here[int(step)]
+        else:
+            place.append(len(here) if isinstance(here, dict | list) else 0)
+            here = None
+    return tuple(place)

@@ -1,0 +1,273 @@
+"""The single truth about a run: a state, and `apply(state, recorded)` which is the only way it changes.
+
+The run's actor uses it live, recovery replays a journal through it, the client mirrors a run with it, and tests
+hold it against the engine. A mirror may have missed updates that were coalesced for a slow client, so `apply`
+takes a later status for an earlier one, and ignores what it has seen already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from attrs import Factory, define
+
+from bluev_actors.workflows.graph import PauseMode
+from bluev_actors.workflows.run_events import (
+    NODE_ENDED,
+    RUN_ENDED,
+    ErrorDetail,
+    NodeCancelled,
+    NodeCompleted,
+    NodeEmitted,
+    NodeFailed,
+    NodeLog,
+    NodePaused,
+    NodeProgress,
+    NodeRetrying,
+    NodeSkipped,
+    NodeStarted,
+    NodeStatus,
+    NodeWaiting,
+    Pause,
+    Recorded,
+    RunCompleted,
+    RunEvent,
+    RunFailed,
+    RunStarted,
+    RunStatus,
+    RunStatusChanged,
+    RunStopped,
+)
+from bluev_actors.workflows.values import JsonObject
+
+
+@define
+class NodeState:
+    """What is known of one node. Times are wall time, in seconds since 1970."""
+
+    status: NodeStatus = "pending"
+    attempt: int = 0
+    started_at: float | None = None
+    """When its last attempt began; running it again after a crash does not change that."""
+    first_started_at: float | None = None
+    finished_at: float | None = None
+    outputs: JsonObject | None = None
+    error: ErrorDetail | None = None
+    reason: str | None = None
+    next_at: float | None = None
+    cached: bool = False
+    recovered: bool = False
+    progress: NodeProgress | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the status is final."""
+        return self.status in NODE_ENDED
+
+    @property
+    def duration(self) -> float:
+        """Seconds from its first start to its end; 0 when it has not both."""
+        if self.first_started_at is None or self.finished_at is None:
+            return 0.0
+        return max(0.0, self.finished_at - self.first_started_at)
+
+
+@define
+class RunState:
+    """What is known of one run. A node that is not in `nodes` is pending."""
+
+    run_id: str
+    workflow_id: str
+    status: RunStatus = "running"
+    begun: bool = False
+    """Whether it ever left the queue."""
+    seq: int = 0
+    cursor: int = 0
+    started_at: float = 0.0
+    updated_at: float = 0.0
+    finished_at: float | None = None
+    nodes: dict[str, NodeState] = Factory(dict)
+    in_flight: dict[str, None] = Factory(dict)
+    """The nodes that are running, in the order they started."""
+    max_parallel: int = 0
+    attempts: int = 0
+    pause_mode: PauseMode | None = None
+    pauses: list[Pause] = Factory(list)
+    paused_since: float | None = None
+    paused_for: float = 0.0
+    results: JsonObject | None = None
+    outputs: JsonObject | None = None
+    summary: JsonObject | None = None
+    error: ErrorDetail | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run has had its terminal event."""
+        return self.status in RUN_ENDED
+
+    def node(self, node_id: str) -> NodeState:
+        """The state of a node; a fresh pending one when nothing has happened to it."""
+        return self.nodes.get(node_id) or NodeState()
+
+
+def apply(state: RunState, recorded: Recorded) -> bool:
+    """Fold one event into `state`.
+
+    Returns:
+        False when the event had been seen already, and so changed nothing.
+    """
+    if recorded.seq <= state.seq:
+        return False
+    apply_event(state, recorded.event, recorded.seq, recorded.at)
+    state.cursor = recorded.cursor
+    return True
+
+
+def apply_event(state: RunState, event: RunEvent, seq: int, at: float) -> None:
+    """Fold an event that has no place in the global order yet; only the run's own writer has such."""
+    _HANDLERS[type(event)](state, event, at)
+    state.seq = seq
+    state.updated_at = at
+
+
+def apply_progress(state: RunState, progress: NodeProgress) -> None:
+    """Note how far a node is; what comes for a node that is not running is late and dropped."""
+    node = state.nodes.get(progress.node_id)
+    if node is not None and node.status == "running":
+        node.progress = progress
+
+
+# --- the run ----------------------------------------------------------------------------------------------
+
+
+def _run_started(state: RunState, event: RunStarted, at: float) -> None:
+    state.started_at = at
+    state.status = "queued" if event.queued else "running"
+    state.begun = not event.queued
+
+
+def _run_status_changed(state: RunState, event: RunStatusChanged, at: float) -> None:
+    _count_pause(state, event.status, at)
+    if event.mode is not None:
+        state.pauses.append(Pause(at, event.mode))
+        state.pause_mode = event.mode
+    elif event.status in ("running", "queued"):
+        state.pause_mode = None
+    state.status = event.status
+    state.begun = state.begun or event.status == "running"
+
+
+def _count_pause(state: RunState, status: str, at: float) -> None:
+    if status == "paused":
+        state.paused_since = at
+    elif state.paused_since is not None:
+        state.paused_for += max(0.0, at - state.paused_since)
+        state.paused_since = None
+
+
+def _end_run(state: RunState, status: RunStatus, summary: JsonObject, at: float) -> None:
+    _count_pause(state, status, at)
+    state.status = status
+    state.summary = summary
+    state.finished_at = at
+    state.in_flight.clear()
+
+
+def _run_completed(state: RunState, event: RunCompleted, at: float) -> None:
+    state.results, state.outputs = event.results, event.outputs
+    _end_run(state, "completed", event.summary, at)
+
+
+def _run_failed(state: RunState, event: RunFailed, at: float) -> None:
+    state.error = event.error
+    _end_run(state, "failed", event.summary, at)
+
+
+def _run_stopped(state: RunState, event: RunStopped, at: float) -> None:
+    state.results = event.results
+    _end_run(state, "stopped", event.summary, at)
+
+
+# --- its nodes --------------------------------------------------------------------------------------------
+
+
+def _touch(state: RunState, node_id: str, status: NodeStatus, attempt: int | None = None) -> NodeState:
+    node = state.nodes.get(node_id)
+    if node is None:
+        node = state.nodes[node_id] = NodeState()
+    node.status = status
+    node.progress = None
+    node.next_at = None
+    if attempt is not None:
+        node.attempt = attempt
+    state.in_flight.pop(node_id, None)
+    return node
+
+
+def _node_started(state: RunState, event: NodeStarted, at: float) -> None:
+    node = _touch(state, event.node_id, "running", event.attempt)
+    if node.started_at is None or not event.recovered:
+        node.started_at = at
+    node.recovered = event.recovered
+    if node.first_started_at is None:
+        node.first_started_at = at
+    state.attempts += 0 if event.recovered else 1
+    state.in_flight[event.node_id] = None
+    state.max_parallel = max(state.max_parallel, len(state.in_flight))
+
+
+def _node_completed(state: RunState, event: NodeCompleted, at: float) -> None:
+    node = _touch(state, event.node_id, "completed", event.attempt)
+    node.outputs, node.cached, node.finished_at, node.error = event.outputs, event.cached, at, None
+
+
+def _node_failed(state: RunState, event: NodeFailed, at: float) -> None:
+    node = _touch(state, event.node_id, "failed", event.attempt)
+    node.error, node.outputs, node.finished_at = event.error, event.outputs, at
+
+
+def _node_retrying(state: RunState, event: NodeRetrying, _at: float) -> None:
+    node = _touch(state, event.node_id, "retrying", event.attempt)
+    node.error, node.next_at = event.error, event.next_at
+
+
+def _node_waiting(state: RunState, event: NodeWaiting, _at: float) -> None:
+    _touch(state, event.node_id, "waiting", event.attempt).reason = event.reason
+
+
+def _node_paused(state: RunState, event: NodePaused, _at: float) -> None:
+    _touch(state, event.node_id, "paused", event.attempt)
+
+
+def _node_skipped(state: RunState, event: NodeSkipped, at: float) -> None:
+    node = _touch(state, event.node_id, "skipped")
+    node.reason, node.finished_at = event.reason, at
+
+
+def _node_cancelled(state: RunState, event: NodeCancelled, at: float) -> None:
+    node = _touch(state, event.node_id, "cancelled", event.attempt)
+    node.reason, node.finished_at = event.reason, at
+
+
+def _changes_nothing(_state: RunState, _event: NodeLog | NodeEmitted, _at: float) -> None:
+    """Logs and named events are for readers; they are no part of the state."""
+
+
+_HANDLERS: Final[dict[type, Callable[[RunState, Any, float], None]]] = {
+    RunStarted: _run_started,
+    RunStatusChanged: _run_status_changed,
+    RunCompleted: _run_completed,
+    RunFailed: _run_failed,
+    RunStopped: _run_stopped,
+    NodeStarted: _node_started,
+    NodeCompleted: _node_completed,
+    NodeFailed: _node_failed,
+    NodeRetrying: _node_retrying,
+    NodeWaiting: _node_waiting,
+    NodePaused: _node_paused,
+    NodeSkipped: _node_skipped,
+    NodeCancelled: _node_cancelled,
+    NodeLog: _changes_nothing,
+    NodeEmitted: _changes_nothing,
+}

@@ -1,0 +1,121 @@
+"""JSON values: what may travel through a workflow, over the wire and into a journal.
+
+The rules are the contract's: plain JSON, no NaN or infinity, integers within 64 bits, text without lone
+surrogates, and not nested without end. They hold for everything a node gives out.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final, TypeAlias
+
+Json: TypeAlias = Any
+"""None, bool, int, float, str, a list of them or a dict of them by str."""
+JsonObject: TypeAlias = dict[str, Any]
+
+INT_MIN: Final = -(2**63)
+INT_MAX: Final = 2**64 - 1
+MAX_DEPTH: Final = 64
+
+
+def find_flaw(value: object, path: str = "", depth: int = 0) -> str | None:
+    """Say what keeps `value` from being plain JSON, or None when nothing does.
+
+    Args:
+        value: any Python object.
+        path: where the value stands, for the sentence.
+        depth: how deep it is nested already.
+
+    Returns:
+        A sentence that names the place and the flaw.
+    """
+    return None if _is_plain(value, depth) else _find_flaw(value, path, depth)
+
+
+def _is_plain(value: object, depth: int) -> bool:
+    """The verdict alone: naming the places on the way would cost more than looking at the values."""
+    if isinstance(value, str):
+        return value.isascii() or _text_flaw(value, "") is None
+    if value is None or isinstance(value, bool):
+        return True
+    if isinstance(value, int | float):
+        return _number_flaw(value, "") is None
+    if depth >= MAX_DEPTH:
+        return False
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str) or not _is_plain(key, 0) or not _is_plain(item, depth + 1):
+                return False
+        return True
+    return isinstance(value, list | tuple) and all(_is_plain(item, depth + 1) for item in value)
+
+
+def _find_flaw(value: object, path: str, depth: int) -> str | None:
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        return _text_flaw(value, path)
+    if isinstance(value, int | float):
+        return _number_flaw(value, path)
+    if depth >= MAX_DEPTH:
+        return f"{path or 'the value'} is nested deeper than {MAX_DEPTH} levels"
+    if isinstance(value, dict):
+        return _dict_flaw(value, path, depth)
+    if isinstance(value, list | tuple):
+        return _list_flaw(value, path, depth)
+    return f"{path or 'the value'} is a {type(value).__name__}, which JSON cannot carry"
+
+
+def _text_flaw(value: str, path: str) -> str | None:
+    if value.isascii():
+        return None
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return f"{path or 'the text'} holds a lone surrogate, which is not valid text"
+    return None
+
+
+def _number_flaw(value: float, path: str) -> str | None:
+    if isinstance(value, int):
+        if INT_MIN <= value <= INT_MAX:
+            return None
+        return f"{path or 'the value'} is an integer beyond 64 bits"
+    if math.isfinite(value):
+        return None
+    return f"{path or 'the value'} is {value}, which JSON cannot carry"
+
+
+def _dict_flaw(value: dict[Any, Any], path: str, depth: int) -> str | None:
+    for key, item in value.items():
+        if not isinstance(key, str):
+            return f"{path or 'the value'} has the key {key!r}, but keys are text"
+        flaw = _text_flaw(key, f"a key of {path or 'the value'}") or _find_flaw(
+            item, f"{path}.{key}" if path else key, depth + 1
+        )
+        if flaw is not None:
+            return flaw
+    return None
+
+
+def _list_flaw(value: list[Any] | tuple[Any, ...], path: str, depth: int) -> str | None:
+    for index, item in enumerate(value):
+        flaw = _find_flaw(item, f"{path}[{index}]", depth + 1)
+        if flaw is not None:
+            return flaw
+    return None
+
+
+def type_name(value: object) -> str:
+    """Name a JSON value's type in the words of the port types (`string`, `int`, `list`, ...)."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int):
+        return "int"
+    if isinstance(value, float):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    return "list" if isinstance(value, list | tuple) else "object"

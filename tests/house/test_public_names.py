@@ -1,0 +1,23 @@
+"""What users may import is a list that is committed, so that a change of it is seen."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+from generate import PUBLIC_PACKAGES, public_names
+from house import ROOT
+
+
+def test_public_names_are_the_committed_ones() -> None:
+    """A name that comes or goes shows in the diff of the list; `scripts/generate` writes it."""
+    assert (ROOT / "tests/house/public_names.txt").read_text("utf-8") == public_names()
+
+
+@pytest.mark.parametrize("package", PUBLIC_PACKAGES)
+def test_every_public_name_exists(package: str) -> None:
+    """What `__all__` promises is there and has a docstring if it is ours to write one."""
+    module = importlib.import_module(package)
+    exported = {name: getattr(module, name) for name in getattr(module, "__all__", [])}
+    assert [name for name, value in exported.items() if callable(value) and not value.__doc__] == []
