@@ -281,6 +281,12 @@ class ConnectionLostError(ClientError):
         self.close_code = close_code
 
 
+class RequestTimeoutError(ClientError):
+    """The daemon gave no answer in time; whether it has acted is not known."""
+
+    code = "request_timeout"
+
+
 class ServerRefusedError(ClientError):
     """The daemon answered with an error; `code` is the daemon's."""
 

@@ -1,1 +1,82 @@
-"""."""
+"""The actor runtime: supervised actors with mailboxes, under Trio.
+
+From the ground up: `mailbox` and `call` carry messages, `lifecycle` and `restart` are the rules without I/O, `cell` is
+what outlives an actor's incarnations and `ref` is its address, `actor` is one incarnation's life, `supervisor` owns
+incarnations, `events` and `introspection` show them, and `system` opens a whole tree.
+"""
+
+from bluev_actors.actors.actor import Actor, UnhandledMessageError, handles
+from bluev_actors.actors.call import Call, Request
+from bluev_actors.actors.events import (
+    ActorCrashed,
+    ActorEvent,
+    ActorRestarted,
+    ActorStarted,
+    ActorStopped,
+    Subscriber,
+    Tap,
+)
+from bluev_actors.actors.introspection import ActorSnapshot, Handling, render
+from bluev_actors.actors.lifecycle import State
+from bluev_actors.actors.mailbox import Mailbox, MailboxStatistics
+from bluev_actors.actors.ref import Ref, Rejected
+from bluev_actors.actors.registry import Registry
+from bluev_actors.actors.restart import ChildSpec, Exit, ExitKind, Restart, RestartBudget, Strategy, child
+from bluev_actors.actors.supervisor import (
+    ChildCounts,
+    ChildInfo,
+    CountChildren,
+    DeleteChild,
+    LookUp,
+    RestartChild,
+    StartChild,
+    StopChild,
+    Supervisor,
+    SupervisorCommand,
+    WhichChildren,
+)
+from bluev_actors.actors.system import System, open_system
+
+__all__ = [
+    "Actor",
+    "ActorCrashed",
+    "ActorEvent",
+    "ActorRestarted",
+    "ActorSnapshot",
+    "ActorStarted",
+    "ActorStopped",
+    "Call",
+    "ChildCounts",
+    "ChildInfo",
+    "ChildSpec",
+    "CountChildren",
+    "DeleteChild",
+    "Exit",
+    "ExitKind",
+    "Handling",
+    "LookUp",
+    "Mailbox",
+    "MailboxStatistics",
+    "Ref",
+    "Registry",
+    "Rejected",
+    "Request",
+    "Restart",
+    "RestartBudget",
+    "RestartChild",
+    "StartChild",
+    "State",
+    "StopChild",
+    "Strategy",
+    "Subscriber",
+    "Supervisor",
+    "SupervisorCommand",
+    "System",
+    "Tap",
+    "UnhandledMessageError",
+    "WhichChildren",
+    "child",
+    "handles",
+    "open_system",
+    "render",
+]

@@ -155,13 +155,13 @@ class Actor(Generic[M]):
     async def _live(self) -> object:
         """Live this incarnation inside its scope."""
         await self._set_up()
+        self._cell.running()
         return await self.run()
 
     async def _set_up(self) -> None:
         fault("actor.start", self._cell.path)
         await self.on_start()
         self._cell.prepared = True
-        self._cell.running()
 
     @classmethod
     def _table(cls) -> dict[type, Callable[[Any, Any], object]]:
@@ -180,7 +180,9 @@ class Actor(Generic[M]):
                 table[message_type] = table[base]
                 return table[base]
         known = ", ".join(sorted(handled.__name__ for handled in table)) or "nothing"
-        raise UnhandledMessageError(f"{cls.__name__} cannot handle {message_type.__name__}; it handles {known}")
+        raise UnhandledMessageError(
+            f"{cls.__name__} cannot handle {message_type.__name__}; it handles {known}"
+        )
 
 
 def _handlers_of(cls: type) -> dict[type, Callable[[Any, Any], object]]:
@@ -199,7 +201,11 @@ def _message_types(method: Callable[..., object]) -> tuple[type, ...]:
     if len(parameters) != 2 or parameters[1] not in hints:  # noqa: PLR2004 - itself and the message
         raise TypeError(f"{method.__qualname__}: a handler takes one message, with its class as annotation")
     hint = hints[parameters[1]]
-    members = typing.get_args(hint) if isinstance(hint, UnionType) or typing.get_origin(hint) is typing.Union else (hint,)
+    members = (
+        typing.get_args(hint)
+        if isinstance(hint, UnionType) or typing.get_origin(hint) is typing.Union
+        else (hint,)
+    )
     return tuple(typing.get_origin(member) or member for member in members)
 
 
@@ -259,5 +265,7 @@ async def _clean_up(cell: Cell[Any], ending: Exit) -> Exit:
         _log.exception("%s: on_stop failed", cell.path)
         return Exit(ExitKind.CRASHED, error) if ending.expected else ending
     if scope.cancelled_caught and ending.expected:
-        return Exit(ExitKind.KILLED, result=ending.result, reason=f"on_stop took longer than {cell.spec.grace:g} s")
+        return Exit(
+            ExitKind.KILLED, result=ending.result, reason=f"on_stop took longer than {cell.spec.grace:g} s"
+        )
     return ending

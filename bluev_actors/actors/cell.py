@@ -16,6 +16,7 @@ from bluev_actors.actors.call import Call
 from bluev_actors.actors.events import ActorCrashed, ActorRestarted, ActorStarted, ActorStopped
 from bluev_actors.actors.lifecycle import ALIVE, State, check
 from bluev_actors.actors.mailbox import Mailbox
+from bluev_actors.actors.ref import Ref
 from bluev_actors.actors.restart import Exit, ExitKind, RestartWindow
 from bluev_actors.errors import ActorRestartingError, ActorStoppedError
 
@@ -56,6 +57,7 @@ class Cell(Generic[M]):
         path: its place in the tree.
         system: the system it belongs to.
         supervisor: the cell of its supervisor; None for the root.
+        incarnation: how many lives it had before.
     """
 
     __slots__ = (
@@ -78,6 +80,7 @@ class Cell(Generic[M]):
         "receiving",
         "scope",
         "spec",
+        "started",
         "started_at",
         "starter",
         "state",
@@ -88,7 +91,9 @@ class Cell(Generic[M]):
         "window",
     )
 
-    def __init__(self, spec: ChildSpec, path: str, system: System, supervisor: Cell[Any] | None) -> None:
+    def __init__(
+        self, spec: ChildSpec, path: str, system: System, supervisor: Cell[Any] | None, incarnation: int = 0
+    ) -> None:
         self.spec = spec
         self.path = path
         self.system = system
@@ -96,7 +101,7 @@ class Cell(Generic[M]):
         self.mailbox: Mailbox[M | Call[Any] | Signal] = Mailbox(spec.mailbox, path)
         self.window = None if spec.budget is None else RestartWindow(spec.budget)
         self.state = State.EXITED
-        self.incarnation = 0
+        self.incarnation = incarnation
         self.actor: Actor[M] | None = None
         self.exit: Exit | None = None
         self.stop_reason: str | None = None
@@ -117,6 +122,7 @@ class Cell(Generic[M]):
         self.leaving = False
         self.receiving = False
         self.prepared = False
+        self.started = False
         self.started_at = 0.0
         self.handling: object = None
         self.handling_since = 0.0
@@ -183,7 +189,7 @@ class Cell(Generic[M]):
         """Wait until `on_start` has ended; returns whether it ended well."""
         while self.state is State.STARTING:
             await self._next_move()
-        return self.state is State.RUNNING
+        return self.started
 
     async def over(self) -> None:
         """Wait until no incarnation lives."""
@@ -195,6 +201,9 @@ class Cell(Generic[M]):
     def running(self) -> None:
         """Note that `on_start` ended well."""
         self._move(State.RUNNING)
+        self.started = True
+        if self.starter is not None:
+            self.starter.answer(Ref(self))
         self.started_at = trio.current_time()
         if self.system.tap.watched:
             event = ActorStarted if self.incarnation == 1 else ActorRestarted

@@ -12,6 +12,8 @@ from bluev_actors.actors.lifecycle import State
 from bluev_actors.errors import ActorStoppedError, AskTimeoutError, BluevError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bluev_actors.actors.cell import Cell
     from bluev_actors.actors.mailbox import MailboxStatistics
     from bluev_actors.actors.restart import Exit
@@ -155,3 +157,7 @@ class Ref(Generic[M_contra]):
     async def stopped(self) -> Exit:
         """Wait until it is gone for good, which a restart is not; returns how it ended."""
         return await self._cell.gone()
+
+    def when_stopped(self, callback: Callable[[Exit], None]) -> None:
+        """Have a plain function called when it is gone for good, at once if it is; it must not raise."""
+        self._cell.when_stopped(callback)

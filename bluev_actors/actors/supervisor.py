@@ -30,7 +30,13 @@ from bluev_actors.actors.restart import (
     decide,
     retire,
 )
-from bluev_actors.errors import ActorError, ActorStoppedError, ChildIdTakenError, ChildStartError, RestartIntensityError
+from bluev_actors.errors import (
+    ActorError,
+    ActorStoppedError,
+    ChildIdTakenError,
+    ChildStartError,
+    RestartIntensityError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -112,7 +118,9 @@ class LookUp(Request["Ref[Any] | None"]):
     id: str
 
 
-SupervisorCommand = StartChild | StopChild | RestartChild | DeleteChild | WhichChildren | CountChildren | LookUp
+SupervisorCommand = (
+    StartChild | StopChild | RestartChild | DeleteChild | WhichChildren | CountChildren | LookUp
+)
 
 
 class Supervisor(Actor[M | SupervisorCommand], Generic[M]):
@@ -171,6 +179,21 @@ class Supervisor(Actor[M | SupervisorCommand], Generic[M]):
         """Cancel the incarnation of a child now, without waiting; its exit arrives as every exit does."""
         self._cells[id].kill(reason)
 
+    def has_ended(self, id: str) -> bool:  # noqa: A002 - as in ChildSpec
+        """Whether a child will not come back by itself: it stopped for good, or there is none of this id."""
+        cell = self._cells.get(id)
+        return cell is None or cell.state is State.STOPPED
+
+    def forget_child(self, id: str) -> None:  # noqa: A002 - as in ChildSpec
+        """Forget the contract of a child that has stopped for good; a plain call.
+
+        Raises:
+            ActorError: it has not.
+        """
+        if not self.has_ended(id):
+            raise ActorError(f"{self._cells[id].path}: is not stopped but {self._cells[id].state.value}")
+        self._cells.pop(id, None)
+
     async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:  # noqa: A002 - the standard term
         """Do something about an exit, after the child was restarted or given up.
 
@@ -179,17 +202,32 @@ class Supervisor(Actor[M | SupervisorCommand], Generic[M]):
             exit: how its incarnation ended.
         """
 
+    # --- for introspection ---
+
+    @property
+    def cells(self) -> tuple[Cell[Any], ...]:
+        """What stands behind its children, in start order."""
+        return tuple(self._cells.values())
+
+    @property
+    def window(self) -> RestartWindow:
+        """Where its restarts are counted."""
+        return self._window
+
     # --- commands ---
 
     @handles
     def _on_start_child(self, command: StartChild) -> None:
-        self._start_for(self._add_or_reject(command.spec))
+        try:
+            cell = self._add(command.spec)
+        except ActorError as error:
+            raise Rejected(error) from None
+        self._start_for(cell)
 
     @handles
     def _on_restart_child(self, command: RestartChild) -> None:
-        old = self._stopped_or_reject(command.id)
-        cell = self._cells[command.id] = self._cell_for(old.spec, old.incarnation)
-        self._start_for(cell)
+        self._stopped_or_reject(command.id)
+        self._start_for(self._renew(command.id))
 
     @handles
     def _on_stop_child(self, command: StopChild) -> None:
@@ -226,6 +264,7 @@ class Supervisor(Actor[M | SupervisorCommand], Generic[M]):
     # --- its life ---
 
     async def _live(self) -> object:
+        failure: BaseException
         try:
             async with trio.open_nursery() as self._nursery:
                 try:
@@ -233,7 +272,182 @@ class Supervisor(Actor[M | SupervisorCommand], Generic[M]):
                 finally:
                     await self._end_children()
         except BaseExceptionGroup as group:
-            raise sole_error(group) from None
+            failure = sole_error(group)
+        # Raised out here, so that the nursery's group does not become its context.
+        raise failure
 
     async def _set_up(self) -> None:
-        ...
+        await super()._set_up()
+        for spec in self._specs:
+            cell = self._add(spec)
+            self._spawn(cell)
+            if not await cell.start_settled():
+                raise _start_error(cell)
+
+    async def _end_children(self) -> None:
+        """End all children in reverse order; when there is no more time for that, all at once."""
+        self._cell.stopping()
+        self._cell.refuse_calls()
+        try:
+            for cell in reversed(self._cells.values()):
+                await _end(cell, "its supervisor stops")
+                _finish(cell)
+        finally:
+            with trio.CancelScope(shield=True):
+                await self._kill_children()
+
+    async def _kill_children(self) -> None:
+        left = [cell for cell in reversed(self._cells.values()) if cell.state is not State.STOPPED]
+        for cell in left:
+            cell.kill("its supervisor was cancelled")
+        for cell in left:
+            await cell.over()
+            _finish(cell)
+
+    # --- exits ---
+
+    async def _on_signal(self, signal: Signal) -> None:
+        if isinstance(signal, ChildExited) and self._is_news(signal):
+            await self._apply(self._decide(signal.cell, signal.exit), signal.cell)
+            await self._start_due()
+            await self.on_child_exit(signal.cell.spec, signal.exit)
+
+    def _is_news(self, signal: ChildExited) -> bool:
+        """Whether the exit has not been dealt with already, with that of a sibling."""
+        cell = signal.cell
+        return (
+            self._cells.get(cell.spec.id) is cell
+            and cell.state is State.EXITED
+            and cell.incarnation == signal.incarnation
+            and cell not in self._due
+        )
+
+    def _decide(self, cell: Cell[Any], exit: Exit) -> Decision:  # noqa: A002 - the standard term
+        if cell.starter is not None and not cell.started:
+            cell.starter.fail(_start_error(cell))
+            return Decision(Verdict.FORGET if cell.incarnation == 1 else Verdict.KEEP_PLACE)
+        if cell.stop_reason is not None:
+            return retire(cell.spec)
+        alone = self._strategy == "one_for_one"
+        siblings = (cell.spec,) if alone else tuple(each.spec for each in self._cells.values())
+        return decide(
+            cell.spec, exit, self._strategy, siblings, cell.window or self._window, trio.current_time()
+        )
+
+    async def _apply(self, decision: Decision, cell: Cell[Any]) -> None:
+        match decision.verdict:
+            case Verdict.FORGET:
+                self._forget(cell)
+            case Verdict.KEEP_PLACE:
+                cell.finish()
+            case Verdict.RESTART:
+                await self._end_group(decision)
+            case Verdict.GIVE_UP:
+                raise ExitAs(self._resignation(cell))
+
+    async def _end_group(self, decision: Decision) -> None:
+        """End a group in reverse order, forget its temporary members, and mark the others as due."""
+        for id_ in reversed(decision.group):
+            await _end(self._cells[id_], "restarted with its siblings")
+        for id_ in decision.group:
+            if id_ not in decision.start:
+                self._forget(self._cells[id_])
+        for id_ in decision.start:
+            if self._cells[id_].state is State.STOPPED:
+                self._renew(id_)
+        self._mark_due(decision.start)
+
+    def _mark_due(self, ids: Sequence[str]) -> None:
+        if not self._due and len(ids) == 1:
+            self._due = [self._cells[ids[0]]]
+            return
+        due = {*ids, *(cell.spec.id for cell in self._due)}
+        self._due = [cell for id_, cell in self._cells.items() if id_ in due]
+
+    async def _start_due(self) -> None:
+        """Start who is due, in order; a group waits for each `on_start`, and breaks off where one fails.
+
+        The exit of the one that failed arrives next and decides how it goes on.
+        """
+        while self._due:
+            cell = self._due.pop(0)
+            if cell.stop_reason is not None:
+                await self._apply(retire(cell.spec), cell)
+                continue
+            self._spawn(cell)
+            if self._strategy != "one_for_one" and not await cell.start_settled():
+                return
+
+    def _resignation(self, cell: Cell[Any]) -> Exit:
+        budget = self._window.budget
+        text = f"{self._cell.path}: more than {budget.intensity} restart(s) within {budget.period:g} s, the last of {cell.path}"
+        error = RestartIntensityError(text)
+        error.__cause__ = None if cell.exit is None else cell.exit.error
+        return Exit(ExitKind.SHUTDOWN, error, reason=text)
+
+    # --- the table of children ---
+
+    def _add(self, spec: ChildSpec) -> Cell[Any]:
+        if spec.id in self._cells:
+            raise ChildIdTakenError(f"{self._cell.path}: there is a child {spec.id!r} already")
+        if self._max_children is not None and len(self._cells) >= self._max_children:
+            raise ChildStartError(f"{self._cell.path}: there are {self._max_children} children already")
+        cell = self._cells[spec.id] = self._cell_for(spec)
+        return cell
+
+    def _cell_for(self, spec: ChildSpec, incarnation: int = 0) -> Cell[Any]:
+        parent = self._cell
+        path = f"{parent.path.rstrip('/')}/{spec.id}"
+        return Cell(spec, path, self.system, parent, incarnation)
+
+    def _renew(self, id_: str) -> Cell[Any]:
+        """Give a stopped child a new cell in its old place."""
+        old = self._cells[id_]
+        cell = self._cells[id_] = self._cell_for(old.spec, old.incarnation)
+        return cell
+
+    def _spawn(self, cell: Cell[Any]) -> None:
+        if self._nursery is None or self._cell.state is State.STOPPING:
+            raise ChildStartError(f"{self._cell.path}: is stopping and starts no child")
+        cell.begin()
+        self._nursery.start_soon(live, cell, name=cell.path)
+
+    def _forget(self, cell: Cell[Any]) -> None:
+        _finish(cell)
+        del self._cells[cell.spec.id]
+
+    def _start_for(self, cell: Cell[Any]) -> None:
+        """Start a child for somebody who waits for it."""
+        if isinstance(self._cell.handling, Call):
+            cell.starter = self.defer()
+        self._spawn(cell)
+
+    def _stopped_or_reject(self, id_: str) -> Cell[Any]:
+        cell = self._cells.get(id_)
+        if cell is None:
+            raise Rejected(ActorError(f"{self._cell.path}: there is no child {id_!r}"))
+        if cell.state is not State.STOPPED:
+            raise Rejected(ActorError(f"{cell.path}: is not stopped but {cell.state.value}"))
+        return cell
+
+
+async def _end(cell: Cell[Any], reason: str) -> None:
+    if cell.state in ALIVE:
+        cell.leave(reason)
+        await cell.over()
+
+
+def _finish(cell: Cell[Any]) -> None:
+    if cell.state is not State.STOPPED:
+        cell.finish()
+
+
+def _start_error(cell: Cell[Any]) -> ChildStartError:
+    error = ChildStartError(f"{cell.path}: did not start: {cell.exit}")
+    error.__cause__ = None if cell.exit is None else cell.exit.error
+    return error
+
+
+def sole_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What a nursery wrapped, if it was one exception only: what went wrong inside keeps its type outside."""
+    return group.exceptions[0] if len(group.exceptions) == 1 else group

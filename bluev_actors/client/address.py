@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 import orjson
 from attrs import frozen
 
 from bluev_actors.errors import UnreachableError
-from bluev_actors.workflows.values import JsonObject
+
+if TYPE_CHECKING:
+    from bluev_actors.workflows.values import JsonObject
 
 DEFAULT_PORT: Final = 8765
 DEFAULT_URL: Final = f"http://127.0.0.1:{DEFAULT_PORT}"
@@ -24,7 +26,8 @@ class Address:
     Attributes:
         place: host and, where it was given, port, as they stand in a URL.
         secure: whether to speak TLS.
-        prefix: a path before all others, where a proxy has put the daemon under one; without a slash at its end.
+        prefix: a path before all others, where a proxy has put the daemon under one; without a slash at its
+            end.
     """
 
     place: str

@@ -40,7 +40,7 @@ from bluev_actors.workflows.options import RunOptions
 from bluev_actors.workflows.problems import GraphProblem
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Iterator
 
     from bluev_actors.client.socket import Socket
     from bluev_actors.protocol.messages import ClientMessage, ConnectionEstablished
@@ -80,8 +80,8 @@ class Client:
     ) -> RemoteRun:
         """Start a run; returns once the daemon has accepted it.
 
-        To cancel this before it returns leaves open whether the run was started. So does a broken connection, and
-        who wants to be sure repeats the call with the same `request_id`, which starts nothing twice.
+        To cancel this before it returns leaves open whether the run was started. So does a broken connection,
+        and who wants to be sure repeats the call with the same `request_id`, which starts nothing twice.
 
         Args:
             workflow: the graph.
@@ -124,8 +124,8 @@ class Client:
         Args:
             run_id: the run.
             workflow_id: instead: the workflow whose live run, else latest run, is meant.
-            after: follow it from after this `seq`, 0 being the start; from its present state when left out. With
-                an `after` above 0, `RemoteRun.state` knows only what came later.
+            after: follow it from after this `seq`, 0 being the start; from its present state when left out.
+                With an `after` above 0, `RemoteRun.state` knows only what came later.
 
         Raises:
             RunNotFoundError: no such run is held.
@@ -167,8 +167,8 @@ class Client:
     ) -> SubscriptionConfirmed:
         """Ask for events by type. Read them with `messages`.
 
-        From the first subscription on, the events of this session's runs are filtered by the subscriptions, and so
-        are those that `RemoteRun.events` of an executed run gives; a watched run stays whole.
+        From the first subscription on, the events of this session's runs are filtered by the subscriptions,
+        and so are those that `RemoteRun.events` of an executed run gives; a watched run stays whole.
 
         Args:
             event_types: subscription names, exact type names, or `*`.
@@ -193,7 +193,10 @@ class Client:
         return _expect(SubscriptionUpdated, await self.request(message))
 
     def messages(self) -> Inbox:
-        """Everything the daemon says that answers no request: `with client.messages() as inbox: async for ...`."""
+        """Gather everything the daemon says that answers no request.
+
+        Use it as `with client.messages() as inbox`, then `async for message in inbox`.
+        """
         return Inbox(self._link)
 
     async def request(self, message: ClientMessage) -> ServerMessage:
@@ -218,9 +221,13 @@ def _expect(cls: type[T], reply: ServerMessage) -> T:
 
 def _problem(error: JsonObject) -> GraphProblem:
     """Read one of the errors of a reply; what a newer daemon adds is left out."""
-    known = ("code", "message", "path", "node_id", "port", "details")
     return GraphProblem(
-        **{"code": "", "message": "", "path": ""} | {k: error[k] for k in known if k in error}
+        code=error.get("code", ""),
+        message=error.get("message", ""),
+        path=error.get("path", ""),
+        node_id=error.get("node_id"),
+        port=error.get("port"),
+        details=error.get("details"),
     )
 
 
@@ -232,13 +239,13 @@ async def connect(
     client_info: JsonObject | None = None,
     timeout: float = 30.0,  # noqa: ASYNC109 - it is for every wait of this client, not for this call
     wait: float = 0.0,
-) -> AsyncIterator[Client]:
+) -> AsyncGenerator[Client]:
     """Connect to a daemon; the connection lasts as long as the block.
 
     Args:
         url: `http://`, `https://`, `ws://` or `wss://`, or a bare `host:port`.
-        session_id: the session to join; the daemon issues one if left out. Runs belong to their session, which
-            outlives its connections.
+        session_id: the session to join; the daemon issues one if left out. Runs belong to their session,
+            which outlives its connections.
         client_info: a JSON object that the daemon shows in its list of connections.
         timeout: seconds for the connecting and for each answer.
         wait: seconds to go on trying while nobody answers there, for a daemon that is just being started.
@@ -256,7 +263,12 @@ async def connect(
         yield client
 
 
-async def _open_patiently(stack: AsyncExitStack, url: str, timeout: float, wait: float) -> Socket:  # noqa: ASYNC109 - as connect
+async def _open_patiently(
+    stack: AsyncExitStack,
+    url: str,
+    timeout: float,  # noqa: ASYNC109 - of `connect`, handed on
+    wait: float,
+) -> Socket:
     give_up_at = trio.current_time() + wait
     backoff = Backoff()
     while True:
@@ -270,7 +282,7 @@ async def _open_patiently(stack: AsyncExitStack, url: str, timeout: float, wait:
 
 
 @asynccontextmanager
-async def _carrying(link: Link) -> AsyncIterator[None]:
+async def _carrying(link: Link) -> AsyncGenerator[None]:
     """Carry texts to and fro during the block. Its own error leaves it bare, not in a group."""
     try:
         async with trio.open_nursery() as nursery:

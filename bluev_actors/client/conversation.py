@@ -1,18 +1,18 @@
-"""One client's side of the conversation with a daemon, without a wire: texts in, texts out, in plain calls.
+"""One client's side of the conversation with a daemon, without a wire: texts in, texts out, plain calls.
 
-It pairs replies with requests by `request_id`, folds what is said of runs into the views of those who follow them,
-and hands the rest to listeners. It knows no event loop: whoever waits gives it a function, and a shell around it
-(`client.py` is the one for Trio) carries the texts.
+It pairs replies with requests by `request_id`, folds what is said of runs into the views of those who follow
+them, and hands the rest to listeners. It knows no event loop: whoever waits gives it a function, and a shell
+around it (`client.py` is the one for Trio) carries the texts.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 from weakref import WeakValueDictionary
 
-from attrs import Factory, define, evolve, field, frozen
+from attrs import define, evolve, field, frozen
 
 from bluev_actors.client.run_view import RunView
 from bluev_actors.errors import ClientError
@@ -25,18 +25,18 @@ from bluev_actors.protocol.messages import (
     HeartbeatResponse,
     NodeProgressMessage,
     Reply,
-    RunMessage,
+    RunEventMessage,
     ServerMessage,
     WorkflowExecutionStarted,
 )
-
-if TYPE_CHECKING:
-    from bluev_actors.protocol.messages import RunEventMessage
 
 Incoming: TypeAlias = ServerMessage | UnknownMessage
 """Whatever a daemon may say: a message of the protocol, or a broadcast."""
 Answer: TypeAlias = ServerMessage | ClientError
 """What becomes of a request: its direct reply, or why there will be none."""
+Deliver: TypeAlias = Callable[[Answer], None]
+Listener: TypeAlias = Callable[[Incoming | None], None]
+"""Called with each message, and with None when no more will come."""
 
 PULSE: Final = encode(HeartbeatResponse()).decode()
 """What is said when the daemon asks whether the client lives."""
@@ -63,14 +63,14 @@ class Conversation:
     greeting: ConnectionEstablished | None = None
     cursor: str = ""
     lost: ClientError | None = None
-    _asked: dict[str, Callable[[Answer], None]] = Factory(dict)
-    _views: WeakValueDictionary[str, RunView] = field(factory=lambda: WeakValueDictionary[str, RunView]())
-    _listeners: list[Callable[[Incoming | None], None]] = Factory(list)
+    _asked: dict[str, Deliver] = field(factory=dict[str, Deliver])
+    _views: WeakValueDictionary[str, RunView] = field(factory=WeakValueDictionary[str, RunView])
+    _listeners: list[Listener] = field(factory=list[Listener])
     _crowded: RunView | None = None
 
     # --- asking -------------------------------------------------------------------------------------------
 
-    def ask(self, message: ClientMessage, deliver: Callable[[Answer], None]) -> Question:
+    def ask(self, message: ClientMessage, deliver: Deliver) -> Question:
         """Prepare a request; `deliver` is called in the very place of the stream where its answer stands.
 
         Raises:
@@ -128,7 +128,7 @@ class Conversation:
         return deliver is not None
 
     def _pass_on(self, message: Incoming) -> None:
-        if isinstance(message, RunMessage | NodeProgressMessage):
+        if isinstance(message, RunEventMessage | NodeProgressMessage):
             self._pass_on_to_view(message)
         elif isinstance(message, Gap):
             self._skip(message)
@@ -170,10 +170,10 @@ class Conversation:
         """Whether somebody who reads is so far behind that it pays to wait before taking in more."""
         return self._crowded is not None and self._crowded.congested
 
-    def listen(self, listener: Callable[[Incoming | None], None]) -> None:
-        """Have `listener` called with all that answers no request but heartbeats, and with None when it is lost."""
+    def listen(self, listener: Listener) -> None:
+        """Call `listener` with all but replies and heartbeats, and with None when the connection is lost."""
         self._listeners.append(listener)
 
-    def unlisten(self, listener: Callable[[Incoming | None], None]) -> None:
+    def unlisten(self, listener: Listener) -> None:
         """Undo `listen`."""
         self._listeners.remove(listener)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import trio
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class EventStream:
     """An asynchronous iterator over one run's messages, by `seq`, up to and with the terminal one.
 
-    It reads from a bounded feed. When that let go of the stream, because this reader was slow or has only just
-    begun, the daemon is asked to send again what is missing.
+    It reads from a bounded feed. When that let go of the stream, because this reader was slow or has only
+    just begun, the daemon is asked to send again what is missing.
     """
 
     def __init__(self, link: Link, view: RunView, feed: Feed) -> None:
@@ -27,7 +27,7 @@ class EventStream:
         self._feed = feed
         feed.attended = True
 
-    def __aiter__(self) -> EventStream:
+    def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> RunUpdate:

@@ -19,9 +19,9 @@ FEED_LIMIT: Final = 1_024
 class Feed:
     """The messages of one run that one reader has not taken yet, by `seq`, none twice.
 
-    A feed that is full lets go of the stream instead of growing: it is *detached*, keeps what it has, and whoever
-    reads it asks the daemon to send again what comes after `after`. So a slow reader loses nothing and holds up
-    nobody, and a feed that has not begun yet is the same thing as one that fell behind.
+    A feed that is full lets go of the stream instead of growing: it is *detached*, keeps what it has, and
+    whoever reads it asks the daemon to send again what comes after `after`. So a slow reader loses nothing
+    and holds up nobody, and a feed that has not begun yet is the same thing as one that fell behind.
 
     Attributes:
         after: the `seq` of the last message that was let in.
@@ -34,7 +34,7 @@ class Feed:
     limit: int = FEED_LIMIT
     attached: bool = False
     attended: bool = False
-    _waiting: deque[RunUpdate] = field(factory=deque, init=False)
+    _waiting: deque[RunUpdate] = field(factory=deque[RunUpdate], init=False)
     _over: bool = field(default=False, init=False)
 
     def offer(self, update: RunEventMessage | NodeProgressMessage) -> None:

@@ -1,9 +1,9 @@
-"""Everything a daemon says that answers no request: events that were subscribed to, broadcasts, changes of the tree."""
+"""Everything a daemon says that answers no request: events subscribed to, broadcasts, changes of the tree."""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import trio
 
@@ -17,10 +17,11 @@ INBOX_LIMIT: Final = 4_096
 
 
 class Inbox:
-    """A context manager that gathers messages from its begin to its end, and an asynchronous iterator over them.
+    """A context manager that gathers messages as long as it lasts, and an asynchronous iterator over them.
 
-    It holds at most a few thousand. When its reader is slower than that, the oldest are dropped and counted, for
-    much of what comes here is never sent again; who must not miss an event of a run reads `RemoteRun.events`.
+    It holds at most a few thousand. When its reader is slower than that, the oldest are dropped and counted,
+    for much of what comes here is never sent again; who must not miss an event of a run reads
+    `RemoteRun.events`.
 
     Attributes:
         dropped: how many messages were dropped so far.
@@ -32,7 +33,7 @@ class Inbox:
         self._waiting: deque[Incoming] = deque()
         self._came = trio.Event()
 
-    def __enter__(self) -> Inbox:
+    def __enter__(self) -> Self:
         self._link.conversation.listen(self._put)
         return self
 
@@ -50,7 +51,7 @@ class Inbox:
             self.dropped += 1
         self._came.set()
 
-    def __aiter__(self) -> Inbox:
+    def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Incoming:

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 OUTGOING: Final = 64
 """Texts that wait to be sent; who wants to send more waits."""
 PATIENCE: Final = 1.0
-"""Seconds that the reading stops for somebody who iterates slowly, so that the socket itself holds the daemon back.
+"""Seconds that the reading stops for a slow iterator, so that the socket itself holds the daemon back.
 
-Longer would endanger the connection, as a daemon closes those that stand still, so after that the slow one lets go
-of the stream and gets the rest sent again."""
+Longer would endanger the connection, as a daemon closes those that stand still, so after that the slow one
+lets go of the stream and gets the rest sent again."""
 MISSED_HEARTBEATS: Final = 3
 
 
@@ -99,7 +99,7 @@ class Link:
                 await self._room.wait()
 
     async def write(self) -> None:
-        """Send what there is to say, in order. A task of its own, since a send that is cut off tears the stream."""
+        """Send what there is to say, in order. A task of its own: a send that is cut off tears the stream."""
         try:
             async for text in self._to_send:
                 await self._socket.send(text)

@@ -8,8 +8,7 @@ from attrs import define
 
 from bluev_actors.errors import RunFailedError, RunStoppedError
 from bluev_actors.protocol.messages import NodeProgressMessage
-from bluev_actors.protocol.wire_events import from_message
-from bluev_actors.workflows.run_events import NodeProgress
+from bluev_actors.protocol.wire_events import from_message, progress_of
 from bluev_actors.workflows.run_state import RunState, apply, apply_progress
 from bluev_actors.workflows.snapshot import load_snapshot
 
@@ -32,7 +31,7 @@ class Mirror:
         """Take one message in; one that has been seen already changes nothing."""
         self.state.workflow_id = message.workflow_id
         if isinstance(message, NodeProgressMessage):
-            apply_progress(self.state, _progress(message))
+            apply_progress(self.state, progress_of(message))
         elif (recorded := from_message(message)) is not None:
             apply(self.state, recorded)
 
@@ -41,12 +40,6 @@ class Mirror:
         loaded = load_snapshot(snapshot)
         if loaded.seq > self.state.seq:
             self.state = loaded
-
-
-def _progress(message: NodeProgressMessage) -> NodeProgress:
-    return NodeProgress(
-        message.node_id, message.attempt, message.fraction, message.done, message.total, message.message
-    )
 
 
 def results_of(state: RunState) -> JsonObject:
@@ -68,5 +61,5 @@ def _failure(state: RunState, summary: JsonObject) -> str:
     """Why it failed: a snapshot has no error of the run, but its summary lists those of the nodes."""
     if state.error is not None:
         return state.error.message
-    errors = summary.get("errors") or [{}]
-    return str(errors[0].get("message", f"run {state.run_id} failed"))
+    errors: list[JsonObject] = summary.get("errors", [])
+    return str(errors[0]["message"]) if errors else f"run {state.run_id} failed"

@@ -1,15 +1,18 @@
 """How long to wait before the next attempt: exponential back-off with full jitter, as pure arithmetic.
 
-Full jitter, a delay drawn evenly from zero up to the ceiling, spreads the clients that one restart of a daemon has
-cut off better than any delay they could agree on.
+Full jitter, a delay drawn evenly from zero up to the ceiling, spreads the clients that one restart of a
+daemon has cut off better than any delay they could agree on.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from attrs import define, field
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @define

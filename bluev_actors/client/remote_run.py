@@ -53,10 +53,10 @@ class RemoteRun:
     def events(self, after: int | None = None) -> EventStream:
         """Iterate over the run's messages by `seq`, up to and with the terminal one.
 
-        Each call gives an iterator of its own, which misses nothing. Events that the daemon no longer holds are
-        replaced by a `Gap`. `NodeProgressMessage`s come between the others, as long as the reader keeps up. Who
-        reads slower than the run goes holds the daemon back for a while and then gets the rest sent again, so at
-        most some thousand messages wait here.
+        Each call gives an iterator of its own, which misses nothing. Events that the daemon no longer holds
+        are replaced by a `Gap`. `NodeProgressMessage`s come between the others, as long as the reader keeps
+        up. Who reads slower than the run goes holds the daemon back for a while and then gets the rest sent
+        again, so at most some thousand messages wait here.
 
         Args:
             after: begin after this `seq`, 0 being the start; where this run was first followed when left out.
@@ -82,12 +82,17 @@ class RemoteRun:
         return results_of(self.state)
 
     async def pause(
-        self, mode: PauseMode | None = None, *, until: str | None = None, timeout: float | None = None
+        self,
+        mode: PauseMode | None = None,
+        *,
+        until: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - how long the pause may last, not this call
     ) -> ControlOutcome:
         """Pause it; after the answer no node starts until it is resumed.
 
         Args:
-            mode: how nodes in flight are treated: `checkpoint`, `drain` or `hard`; as the workflow says if left out.
+            mode: how nodes in flight are treated: `checkpoint`, `drain` or `hard`; as the workflow says if
+                left out.
             until: resume by itself at this time (RFC 3339).
             timeout: stop it if it is still paused after this many seconds.
 
@@ -104,7 +109,7 @@ class RemoteRun:
         return await self._control(ControlWorkflow(run_id=self.run_id, action="resume"))
 
     async def stop(self, mode: StopMode | None = None) -> ControlOutcome:
-        """Stop it: `graceful` leaves nodes their time to clean up, `kill` does not. Raises as `pause` does."""
+        """Stop it: `graceful` leaves nodes time to clean up, `kill` does not. Raises as `pause` does."""
         return await self._control(ControlWorkflow(run_id=self.run_id, action="stop", mode=mode))
 
     async def _control(self, message: ControlWorkflow) -> ControlOutcome:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from attrs import Factory, define
+from attrs import define, field
 
 from bluev_actors.client.feed import Feed
 from bluev_actors.client.mirror import Mirror
@@ -14,6 +13,8 @@ from bluev_actors.protocol.messages import Gap
 from bluev_actors.workflows.run_state import RunState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
     from bluev_actors.protocol.messages import NodeProgressMessage, RunEventMessage, Watching
     from bluev_actors.workflows.values import JsonObject
 
@@ -28,8 +29,8 @@ class RunView:
     """
 
     mirror: Mirror
-    feeds: list[Feed] = Factory(list)
-    _listeners: list[Callable[[], None]] = Factory(list)
+    feeds: list[Feed] = field(factory=list[Feed])
+    _listeners: list[Callable[[], None]] = field(factory=list["Callable[[], None]"])
 
     @classmethod
     def of(cls, run_id: str) -> RunView:
@@ -93,7 +94,7 @@ class RunView:
             listener()
 
     @contextmanager
-    def heard_by(self, listener: Callable[[], None]) -> Iterator[None]:
+    def heard_by(self, listener: Callable[[], None]) -> Generator[None]:
         """Call `listener` after every change inside the block."""
         self._listeners.append(listener)
         try:

@@ -1,4 +1,4 @@
-"""One WebSocket, the client's side: whole texts out, whole frames in, and our own errors for all that can break."""
+"""One WebSocket, the client's side: whole texts out, whole frames in, our own errors for what can break."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from bluev_actors.errors import ClientError, ConnectionLostError, ServerRefusedE
 from bluev_actors.protocol.messages import PROTOCOL
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
-    from bluev_actors.workflows.values import Json
+    from bluev_actors.workflows.values import JsonObject
 
 MAX_FRAME: Final = 64 * 1024 * 1024
 """What a daemon may send at once, in bytes: a snapshot of the largest run fits well within."""
@@ -40,7 +40,7 @@ class Socket:
         self._whole = True
 
     async def send(self, text: str) -> None:
-        """Send one text frame. A send that is cancelled tears the stream, so only a task that ends with it may.
+        """Send one text frame. A send that is cancelled tears the stream: only a task that ends with it may.
 
         Raises:
             ConnectionLostError: the socket is closed.
@@ -70,7 +70,7 @@ class Socket:
 
 
 @asynccontextmanager
-async def open_socket(url: str, *, timeout: float) -> AsyncIterator[Socket]:
+async def open_socket(url: str, *, timeout: float) -> AsyncGenerator[Socket]:  # noqa: ASYNC109 - handed on
     """Connect within `timeout` seconds, and close when the block ends.
 
     Raises:
@@ -85,7 +85,7 @@ async def open_socket(url: str, *, timeout: float) -> AsyncIterator[Socket]:
             await socket.close()
 
 
-async def _open(stack: AsyncExitStack, url: str, timeout: float) -> WebSocketConnection:  # noqa: ASYNC109 - the library's
+async def _open(stack: AsyncExitStack, url: str, timeout: float) -> WebSocketConnection:  # noqa: ASYNC109 - as above
     opening = open_websocket_url(
         url,
         subprotocols=[PROTOCOL],
@@ -116,9 +116,9 @@ def connection_lost(error: ConnectionClosed) -> ConnectionLostError:
 def refusal(status: int, body: bytes | None) -> ClientError:
     """Read an HTTP answer that is no upgrade: a daemon says why in JSON, somebody else does not."""
     try:
-        said: Json = orjson.loads(body or b"")
-    except orjson.JSONDecodeError:
-        said = None
-    if isinstance(said, dict) and "code" in said:
+        said: JsonObject = dict(orjson.loads(body or b"{}"))
+    except (orjson.JSONDecodeError, TypeError, ValueError):
+        said = {}
+    if "code" in said:
         return ServerRefusedError(str(said["code"]), str(said.get("message", "")), str(said.get("path", "")))
     return UnreachableError(f"no daemon answers here, but something else does, with HTTP status {status}")

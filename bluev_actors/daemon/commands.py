@@ -6,15 +6,15 @@ wrong is an answer like any other; what is raised is a bug, or a `request_id` us
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TypeAlias, cast
 
-import orjson
 from attrs import evolve, frozen
 
 from bluev_actors.daemon.once import Answer
-from bluev_actors.errors import InvalidWorkflowError, RefusedError, RunNotFoundError
-from bluev_actors.protocol.codec import decode_server, encode
+from bluev_actors.errors import BluevError, InvalidWorkflowError, RefusedError, RunNotFoundError
 from bluev_actors.protocol.messages import (
+    ControlStatus,
     SignalResponse,
     WorkflowControlResponse,
     WorkflowExecutionError,
@@ -22,14 +22,15 @@ from bluev_actors.protocol.messages import (
     WorkflowValidation,
     WorkflowValidationError,
 )
-from bluev_actors.workflows.run_events import RUN_ENDED
 from bluev_actors.workflows.times import from_rfc3339
 
 if TYPE_CHECKING:
     from bluev_actors.daemon.hub import Hub
-    from bluev_actors.engine.runtime import RunHandle
-    from bluev_actors.protocol.messages import ControlWorkflow, ExecuteWorkflow, Reply, Signal, ValidateWorkflow
-    from bluev_actors.workflows.control import ControlOutcome
+    from bluev_actors.engine.run_handle import RunHandle
+    from bluev_actors.protocol.messages import ControlWorkflow, ExecuteWorkflow, Signal, ValidateWorkflow
+    from bluev_actors.workflows.control import ControlOutcome, StopMode
+    from bluev_actors.workflows.graph import PauseMode
+    from bluev_actors.workflows.problems import GraphProblem
     from bluev_actors.workflows.values import JsonObject
 
 
@@ -46,28 +47,30 @@ class Caller:
     principal: str = ""
 
 
+Start: TypeAlias = WorkflowExecutionStarted | WorkflowValidationError | WorkflowExecutionError
+"""What becomes of an `execute_workflow`."""
+
+
 # --- starting a run ---------------------------------------------------------------------------------------
 
 
-async def execute(hub: Hub, caller: Caller, message: ExecuteWorkflow, run_id: str) -> Reply | WorkflowExecutionStarted:
+async def execute(hub: Hub, caller: Caller, message: ExecuteWorkflow, run_id: str) -> Start:
     """Start a run under a given id, or answer as before when the request is repeated.
 
     Raises:
         ProtocolError: with the code `request_id_conflict`.
     """
-    return _reply(await hub.once.answer(caller.session_id, message, lambda: _start(hub, caller, message, run_id)))
+
+    async def act() -> Answer[Start]:
+        reply = await _start(hub, caller, message, run_id)
+        return Answer(reply, run_id, accepted=isinstance(reply, WorkflowExecutionStarted))
+
+    return await hub.once.answer(caller.session_id, message, act)
 
 
-async def _start(hub: Hub, caller: Caller, message: ExecuteWorkflow, run_id: str) -> Answer:
-    reply = await _try_start(hub, caller, message, run_id)
-    return Answer(_json(reply), run_id, accepted=isinstance(reply, WorkflowExecutionStarted))
-
-
-async def _try_start(
-    hub: Hub, caller: Caller, message: ExecuteWorkflow, run_id: str
-) -> WorkflowExecutionStarted | WorkflowValidationError | WorkflowExecutionError:
+async def _start(hub: Hub, caller: Caller, message: ExecuteWorkflow, run_id: str) -> Start:
     try:
-        _refuse_what_is_not_here(hub, message)
+        _refuse_what_cannot_be(hub, message)
         run = await hub.runtime.start(
             message.workflow,
             message.inputs,
@@ -77,37 +80,51 @@ async def _try_start(
             run_id=run_id,
         )
     except InvalidWorkflowError as error:
-        problems = tuple(problem.as_json() for problem in error.problems)
         return WorkflowValidationError(
-            timestamp=hub.timestamp(), request_id=message.request_id, errors=problems
+            timestamp=hub.timestamp(), request_id=message.request_id, errors=_as_json(error.problems)
         )
     except RefusedError as error:
         return WorkflowExecutionError(
             timestamp=hub.timestamp(), request_id=message.request_id, error=str(error), code=error.code
         )
-    return started(hub, run, message.request_id)
+    return _first_event(hub, run, message.request_id)
 
 
-def _refuse_what_is_not_here(hub: Hub, message: ExecuteWorkflow) -> None:
+def _refuse_what_cannot_be(hub: Hub, message: ExecuteWorkflow) -> None:
     if hub.draining:
         raise RefusedError("draining", "The daemon is going down and starts nothing more.")
     if message.workflow is None:
         raise RefusedError("workflow_not_found", f"No workflow is stored as {message.workflow_id!r}.")
 
 
-def started(hub: Hub, run: RunHandle, request_id: str | None) -> WorkflowExecutionStarted:
-    """The first event of a run as the answer to a request; what is repeated carries no cursor."""
+def _first_event(hub: Hub, run: RunHandle, request_id: str | None) -> WorkflowExecutionStarted:
+    """Event 1 as the answer that is kept; what is repeated carries no cursor."""
     first = hub.frames.message(run.history()[0])
     if not isinstance(first, WorkflowExecutionStarted):
         raise TypeError(f"run {run.run_id} begins with {first.type}")
     return evolve(first, cursor=None, request_id=request_id)
 
 
+async def validate(hub: Hub, message: ValidateWorkflow) -> WorkflowValidation:
+    """Check a workflow without running it."""
+    verdict = await hub.runtime.validate(message.workflow, message.inputs)
+    return WorkflowValidation(
+        timestamp=hub.timestamp(),
+        request_id=message.request_id,
+        errors=_as_json(verdict.errors),
+        warnings=_as_json(verdict.warnings),
+    )
+
+
+def _as_json(problems: Iterable[GraphProblem]) -> tuple[JsonObject, ...]:
+    return tuple(problem.as_json() for problem in problems)
+
+
 # --- steering one -----------------------------------------------------------------------------------------
 
 
 def find_run(hub: Hub, run_id: str | None, workflow_id: str | None) -> RunHandle:
-    """The run that a message means: `run_id` counts, and then a `workflow_id` has to agree.
+    """The run that a message means: `run_id` counts, and a `workflow_id` beside it has to agree.
 
     Raises:
         RunNotFoundError: there is none.
@@ -121,18 +138,18 @@ def find_run(hub: Hub, run_id: str | None, workflow_id: str | None) -> RunHandle
     return run
 
 
-async def control(hub: Hub, caller: Caller, message: ControlWorkflow) -> Reply:
+async def control(hub: Hub, caller: Caller, message: ControlWorkflow) -> WorkflowControlResponse:
     """Pause, resume or stop a run.
 
     Raises:
         ProtocolError: with the code `request_id_conflict`.
     """
 
-    async def act() -> Answer:
+    async def act() -> Answer[WorkflowControlResponse]:
         reply = await _control(hub, message)
-        return Answer(_json(reply), reply.run_id or "", accepted=reply.status == "acknowledged")
+        return Answer(reply, reply.run_id or "", accepted=reply.status == "acknowledged")
 
-    return _as_reply(await hub.once.answer(caller.session_id, message, act))
+    return await hub.once.answer(caller.session_id, message, act)
 
 
 async def _control(hub: Hub, message: ControlWorkflow) -> WorkflowControlResponse:
@@ -140,18 +157,18 @@ async def _control(hub: Hub, message: ControlWorkflow) -> WorkflowControlRespons
         run = find_run(hub, message.run_id, message.workflow_id)
         return _outcome(hub, message, await _steer(run, message))
     except RunNotFoundError as error:
-        return _refusal(hub, message, "not_found", error.code, str(error))
+        return _refusal(hub, message, "not_found", error)
     except RefusedError as error:
-        return _refusal(hub, message, "rejected", error.code, str(error))
+        return _refusal(hub, message, "rejected", error)
 
 
 async def _steer(run: RunHandle, message: ControlWorkflow) -> ControlOutcome:
-    if message.action == "pause":
-        until = None if message.until is None else from_rfc3339(message.until)
-        return await run.pause(_pause_mode(message), until=until, timeout=message.timeout)
+    if message.action == "resume":
+        return await run.resume()
     if message.action == "stop":
-        return await run.stop("kill" if message.mode == "kill" else "graceful")
-    return await run.resume()
+        return await run.stop(cast("StopMode", message.mode or "graceful"))
+    until = None if message.until is None else from_rfc3339(message.until)
+    return await run.pause(cast("PauseMode | None", message.mode), until=until, timeout=message.timeout)
 
 
 def _outcome(hub: Hub, message: ControlWorkflow, outcome: ControlOutcome) -> WorkflowControlResponse:
@@ -166,4 +183,53 @@ def _outcome(hub: Hub, message: ControlWorkflow, outcome: ControlOutcome) -> Wor
         seq=outcome.seq,
         code=outcome.code,
         message=outcome.message,
+    )
+
+
+def _refusal(
+    hub: Hub, message: ControlWorkflow, status: ControlStatus, error: BluevError
+) -> WorkflowControlResponse:
+    return WorkflowControlResponse(
+        timestamp=hub.timestamp(),
+        request_id=message.request_id,
+        workflow_id=message.workflow_id,
+        run_id=message.run_id,
+        action=message.action,
+        status=status,
+        code=error.code,
+        message=str(error),
+    )
+
+
+def signal(hub: Hub, message: Signal) -> SignalResponse:
+    """Refuse a signal: no node type of this version waits for one."""
+    try:
+        run = find_run(hub, message.run_id, message.workflow_id)
+    except RunNotFoundError as error:
+        return _unsignalled(hub, message, "not_found", error, message.run_id)
+    except RefusedError as error:
+        return _unsignalled(hub, message, "rejected", error, message.run_id)
+    status, why = _why_not(run, message.node_id)
+    return _unsignalled(hub, message, status, why, run.run_id)
+
+
+def _why_not(run: RunHandle, node_id: str) -> tuple[ControlStatus, BluevError]:
+    if node_id not in run.workflow.by_id:
+        return "not_found", RefusedError("not_found", f"The run has no node {node_id!r}.")
+    if run.state.ended:
+        return "rejected", RefusedError("run_finished", f"The run has ended: it is {run.state.status}.")
+    return "rejected", RefusedError("not_supported_yet", "No node type of this version waits for a signal.")
+
+
+def _unsignalled(
+    hub: Hub, message: Signal, status: ControlStatus, error: BluevError, run_id: str | None
+) -> SignalResponse:
+    return SignalResponse(
+        timestamp=hub.timestamp(),
+        request_id=message.request_id,
+        run_id=run_id,
+        node_id=message.node_id,
+        status=status,
+        code=error.code,
+        message=str(error),
     )

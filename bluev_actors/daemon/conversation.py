@@ -7,28 +7,28 @@ from typing import TYPE_CHECKING, Final
 import trio
 from attrs import define, field
 
+from bluev_actors.daemon.event_frames import wire_type
 from bluev_actors.daemon.feed import Feed
 from bluev_actors.daemon.frames import text_frame
-from bluev_actors.errors import RunNotFoundError
 from bluev_actors.protocol.codec import encode
 from bluev_actors.protocol.cursors import cursor_text
-from bluev_actors.protocol.messages import Error, Gap, ServerMessage
+from bluev_actors.protocol.messages import PROTOCOL, ConnectionEstablished, Error, Gap, ServerMessage
 from bluev_actors.protocol.subscriptions import Subscriptions
-from bluev_actors.protocol.wire_events import wire_type
 from bluev_actors.workflows.snapshot import snapshot
-from bluev_actors.workflows.times import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from bluev_actors.daemon.commands import Caller
     from bluev_actors.daemon.hub import Hub
     from bluev_actors.daemon.socket import Socket
-    from bluev_actors.engine.runtime import RunHandle
+    from bluev_actors.engine.run_handle import RunHandle
     from bluev_actors.errors import ProtocolError
     from bluev_actors.workflows.run_events import Recorded
     from bluev_actors.workflows.values import JsonObject
 
+INTERNAL_ERROR: Final = 1011
+"""The close code that RFC 6455 has for it."""
 FIRST_FRAME_WAIT: Final = 0.25
 """Seconds a new connection has to say from where its events shall begin."""
 ROOM_WAIT: Final = 15.0
@@ -78,11 +78,31 @@ class Conversation:
 
     def timestamp(self) -> str:
         """The time, as messages carry it."""
-        return rfc3339(self.hub.runtime.now())
+        return self.hub.timestamp()
+
+    def greet(self) -> None:
+        """Say who speaks, and from where events will begin."""
+        runtime, settings = self.hub.runtime, self.hub.settings
+        self.send(
+            ConnectionEstablished(
+                timestamp=self.timestamp(),
+                session_id=self.session_id,
+                protocol=PROTOCOL,
+                server=SERVER,
+                epoch=runtime.journal.epoch,
+                cursor=cursor_text(self.feed.place),
+                heartbeat_interval=settings.heartbeat,
+                limits=self.hub.limits_for_clients(),
+            )
+        )
 
     def send(self, message: ServerMessage) -> None:
         """Say something to this client alone."""
         self.socket.send(text_frame(encode(message)))
+
+    def break_off(self) -> None:
+        """End the connection because of a bug met in serving it; what it has been told stands, so it can resume."""
+        self.socket.close_soon(INTERNAL_ERROR, "internal error")
 
     def send_error(self, error: ProtocolError) -> None:
         """Say that a frame is not accepted."""
@@ -103,11 +123,17 @@ class Conversation:
         if recorded.seq <= self._floors.get(recorded.run_id, 0):
             return False
         return self.subscriptions.wants(
-            wire_type(recorded.event),
-            recorded.run_id,
-            recorded.workflow_id,
-            own=self.hub.session_of(recorded.run_id) == self.session_id,
+            wire_type(recorded.event), recorded.run_id, recorded.workflow_id, own=self.owns(recorded.run_id)
         )
+
+    def owns(self, run_id: str) -> bool:
+        """Whether this connection's session started a run."""
+        return self.hub.session_of(run_id) == self.session_id
+
+    @property
+    def follows_live(self) -> bool:
+        """Whether it is up to date and reads fast enough for what is not stored, such as progress."""
+        return self.feed.state == "live" and not self.clogged
 
     @property
     def clogged(self) -> bool:
@@ -154,6 +180,14 @@ class Conversation:
         if self.session_id != run.session_id and run.run_id not in self.subscriptions.watches:
             self._floors[run.run_id] = run.state.seq
         self.subscriptions.watch(run.run_id)
+        self.hub.audience.enter(self)
+
+    def watch_again(self, run_ids: Iterable[str]) -> None:
+        """Have every event of these runs that comes after the place which the client names itself."""
+        self._floors.clear()
+        for run_id in run_ids:
+            if self.hub.session_of(run_id) is not None:
+                self.subscriptions.watch(run_id)
         self.hub.audience.enter(self)
 
     def unwatch(self, run_id: str) -> None:

@@ -15,13 +15,62 @@ from attrs import define, evolve, field
 
 from bluev_actors.daemon.frames import text_frame
 from bluev_actors.protocol.codec import encode
-from bluev_actors.protocol.messages import Error, RunEventMessage, WorkflowExecutionStarted
+from bluev_actors.protocol.messages import (
+    Error,
+    NodeEventMessage,
+    NodeLogMessage,
+    NodeStatusUpdate,
+    RunEventMessage,
+    RunMessage,
+    WorkflowCompleted,
+    WorkflowExecutionStarted,
+    WorkflowFailed,
+    WorkflowStatusUpdate,
+    WorkflowStopped,
+)
 from bluev_actors.protocol.wire_events import to_message
 from bluev_actors.workflows.graph import WorkflowOutput
-from bluev_actors.workflows.run_events import Recorded
+from bluev_actors.workflows.run_events import (
+    NodeCancelled,
+    NodeCompleted,
+    NodeEmitted,
+    NodeFailed,
+    NodeLog,
+    NodePaused,
+    NodeRetrying,
+    NodeSkipped,
+    NodeStarted,
+    NodeWaiting,
+    Recorded,
+    RunCompleted,
+    RunEvent,
+    RunFailed,
+    RunStarted,
+    RunStatusChanged,
+    RunStopped,
+)
 from bluev_actors.workflows.times import rfc3339
 
 _log: Final = logging.getLogger(__name__)
+
+MESSAGE_OF: Final[dict[type[RunEvent], type[RunMessage]]] = {
+    RunStarted: WorkflowExecutionStarted,
+    RunStatusChanged: WorkflowStatusUpdate,
+    RunCompleted: WorkflowCompleted,
+    RunFailed: WorkflowFailed,
+    RunStopped: WorkflowStopped,
+    NodeStarted: NodeStatusUpdate,
+    NodeCompleted: NodeStatusUpdate,
+    NodeFailed: NodeStatusUpdate,
+    NodeRetrying: NodeStatusUpdate,
+    NodeWaiting: NodeStatusUpdate,
+    NodePaused: NodeStatusUpdate,
+    NodeSkipped: NodeStatusUpdate,
+    NodeCancelled: NodeStatusUpdate,
+    NodeLog: NodeLogMessage,
+    NodeEmitted: NodeEventMessage,
+}
+"""The message that shows each event, to know who wants one without making it."""
 
 Declared: TypeAlias = Mapping[str, WorkflowOutput]
 
@@ -69,6 +118,11 @@ class EventFrames:
             error_id = uuid.uuid4().hex
             _log.exception("event %d of run %r cannot be shown (%s)", recorded.seq, recorded.run_id, error_id)
             return text_frame(encode(_stand_in(recorded, error_id, request_id)))
+
+
+def wire_type(event: RunEvent) -> str:
+    """The `type` of the message that shows an event."""
+    return MESSAGE_OF[type(event)].type
 
 
 def _answering(message: RunEventMessage, request_id: str | None) -> RunEventMessage:

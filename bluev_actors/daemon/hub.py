@@ -66,12 +66,16 @@ class Hub:
         except RunNotFoundError:
             return None
 
-    def enter(self, conversation: Conversation, *, takeover: bool = False) -> None:
-        """Take a connection in."""
+    @contextmanager
+    def present(self, conversation: Conversation, *, takeover: bool = False) -> Iterator[None]:
+        """Have a connection among those that are told things, for the block.
+
+        Its leaving touches neither its session's runs nor its neighbours.
+        """
         self.sessions.enter(conversation, takeover=takeover)
         self.audience.enter(conversation)
-
-    def leave(self, conversation: Conversation) -> None:
-        """Forget a connection; its session's runs and its neighbours are not touched."""
-        self.audience.leave(conversation)
-        self.sessions.leave(conversation)
+        try:
+            yield
+        finally:
+            self.audience.leave(conversation)
+            self.sessions.leave(conversation)

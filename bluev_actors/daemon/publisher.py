@@ -14,18 +14,29 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
+from bluev_actors.actors import ActorCrashed, ActorEvent, ActorRestarted, ActorStarted, ActorStopped
 from bluev_actors.daemon.frames import text_frame
 from bluev_actors.protocol.codec import encode
-from bluev_actors.protocol.messages import ActorStatusUpdate
-from bluev_actors.protocol.wire_events import progress_message
+from bluev_actors.protocol.messages import ActorStatusUpdate, NodeProgressMessage
+from bluev_actors.protocol.wire_events import progress_message, sendable
 
 if TYPE_CHECKING:
-    from bluev_actors.actors import ActorEvent
+    from bluev_actors.daemon.conversation import Conversation
     from bluev_actors.daemon.hub import Hub
+    from bluev_actors.protocol.messages import ServerMessage
     from bluev_actors.workflows.run_events import NodeProgress, Recorded
-    from bluev_actors.workflows.values import JsonObject
 
 _log: Final = logging.getLogger(__name__)
+
+CHANGES: Final[dict[type[ActorEvent], str]] = {
+    ActorStarted: "started",
+    ActorRestarted: "restarted",
+    ActorCrashed: "crashed",
+    ActorStopped: "stopped",
+}
+"""What became of an actor, in the word that clients read."""
+LONGEST_REASON: Final = 1024
+"""Bytes of an exception's text that are shown."""
 
 
 @frozen
@@ -54,21 +65,30 @@ class Publisher:
         for recorded in batch:
             session_id = self.hub.session_of(recorded.run_id) or ""
             for conversation in self.hub.audience.of_run(recorded.run_id, recorded.workflow_id, session_id):
-                with _only_this_one(conversation):
+                with _at_its_own_risk(conversation):
                     conversation.feed.offer(recorded)
 
     def publish_progress(self, run_id: str, workflow_id: str, progress: NodeProgress, at: float) -> None:
-        """Show how far a node is to those who follow its run live; progress is not stored, so nobody catches up on it."""
+        """Show how far a node is; it is not stored, so only who is up to date gets it."""
         session_id = self.hub.session_of(run_id) or ""
-        listeners = self.hub.audience.of_run(run_id, workflow_id, session_id)
-        if listeners:
-            self._send(listeners, progress_message(run_id, workflow_id, progress, at), session_id)
+        frame: bytes | None = None
+        for conversation in self.hub.audience.of_run(run_id, workflow_id, session_id):
+            with _at_its_own_risk(conversation):
+                if conversation.follows_live and conversation.subscriptions.wants(
+                    NodeProgressMessage.type, run_id, workflow_id, own=conversation.owns(run_id)
+                ):
+                    frame = frame or _frame(progress_message(run_id, workflow_id, progress, at))
+                    conversation.socket.send(frame)
 
     def publish_change(self, event: ActorEvent) -> None:
         """Show a change of the supervision tree to those who asked for it by name."""
         listeners = self.hub.audience.of_tree()
-        if listeners:
-            self._send(listeners, self._status_update(event))
+        if not listeners:
+            return
+        frame = _frame(status_update(event, self.hub.timestamp()))
+        for conversation in listeners:
+            with _at_its_own_risk(conversation):
+                conversation.socket.send(frame)
 
     def broadcast(self, payload: bytes, event_type: str | None = None) -> int:
         """Send a JSON object as it is to every connection, or to those subscribed to `event_type`.
@@ -90,4 +110,20 @@ def _at_its_own_risk(conversation: Conversation) -> Iterator[None]:
         yield
     except Exception:
         _log.exception("connection %s could not be told of an event and is closed", conversation.id)
-        conversation.socket.close_soon(INTERNAL_ERROR, "internal error")
+        conversation.break_off()
+
+
+def _frame(message: ServerMessage) -> bytes:
+    return text_frame(encode(message))
+
+
+def status_update(event: ActorEvent, timestamp: str) -> ActorStatusUpdate:
+    """A change of the supervision tree as clients see it."""
+    return ActorStatusUpdate(
+        timestamp=timestamp,
+        actor=sendable(event.path),
+        kind=event.kind,
+        state=CHANGES[type(event)],
+        incarnation=event.incarnation,
+        reason=sendable(event.reason, LONGEST_REASON) if isinstance(event, ActorCrashed | ActorStopped) else None,
+    )

@@ -8,14 +8,14 @@ connections needs no record at all.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from attrs import define, field
 
+from bluev_actors.protocol.codes import CloseCode
+
 if TYPE_CHECKING:
     from bluev_actors.daemon.conversation import Conversation
-
-TAKEN_OVER: Final = 4409
 
 
 @define
@@ -40,7 +40,7 @@ class Sessions:
         """Take a connection in; with `takeover` the older ones of its session are closed."""
         if takeover:
             for older in self.of(conversation.session_id):
-                older.socket.close_soon(TAKEN_OVER, "taken over")
+                older.socket.close_soon(CloseCode.TAKEN_OVER, "taken over")
         self._connected.setdefault(conversation.session_id, {})[conversation] = None
         self._count += 1
 

@@ -18,19 +18,18 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_st
 from bluev_actors.daemon.frames import PING, FrameMeter, close_frame, is_close_frame
 from bluev_actors.daemon.outbox import Outbox, OutboxStatistics
 from bluev_actors.daemon.streams import READ_SIZE, hang_up, peer_text, transport_of
+from bluev_actors.protocol.codes import CloseCode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
 
-    from bluev_actors.daemon.http import RequestHead
+    from bluev_actors.daemon.request import RequestHead
     from bluev_actors.daemon.limits import Limits
 
 _LOG: Final = logging.getLogger(__name__)
 
 NORMAL: Final = 1000
 BROKEN: Final = 1006
-TOO_BIG: Final = 1009
-TOO_SLOW: Final = 4008
 
 
 @final
@@ -75,7 +74,7 @@ async def open_socket(
     limits: Limits,
     subprotocol: str | None = None,
     on_overflow: Callable[[], None] = lambda: None,
-) -> AsyncIterator[Socket]:
+) -> AsyncGenerator[Socket]:
     """Answer the handshake, and keep the socket open for the block.
 
     Leaving the block sends a close frame, unless one was sent or received, and closes the stream, all within
@@ -130,6 +129,7 @@ class Socket:
         self._library: WebSocketConnection | None = None
         self._settled = trio.Event()
         self._receiving = trio.CancelScope()
+        self._closing = False
         self._ending: tuple[int, str] | None = None
 
     def send(self, frame: bytes) -> None:
@@ -143,7 +143,7 @@ class Socket:
             SocketClosed: there will be none. What had come before is still given out, unless the closing is our
                 own.
         """
-        if not self._outbox.closed or self._wire.unread:
+        if not self._closing:
             with trio.CancelScope() as self._receiving:
                 return await self._next_message()
         raise self._closed()
@@ -154,6 +154,7 @@ class Socket:
 
     def close_soon(self, code: int = NORMAL, reason: str = "") -> None:
         """Begin the closing: `receive` ends, nothing more is sent but the close frame. The first call counts."""
+        self._closing = True
         self._end(code, reason)
         self._outbox.close(close_frame(code, reason))
         self._receiving.cancel()
@@ -205,10 +206,10 @@ class Socket:
         try:
             async with trio.open_nursery() as nursery:
                 await self._shake_hands(nursery, subprotocol)
-        except* Exception as errors:
+        except* Exception as errors:  # noqa: BLE001 - the boundary to code that reads what strangers send
             _LOG.warning("the WebSocket of %s broke on what it sent: %r", self.remote, errors.exceptions)
         finally:
-            self._after_reading()
+            self._note_end()
 
     async def _shake_hands(self, nursery: trio.Nursery, subprotocol: str | None) -> None:
         with trio.move_on_after(self._limits.handshake_time) as patience:
@@ -233,6 +234,7 @@ class Socket:
         try:
             message = await self._library.get_message()
         except ConnectionClosed:
+            self._note_end()
             raise self._closed() from None
         self._wire.taken()
         return message
@@ -243,7 +245,7 @@ class Socket:
             while True:
                 await self._next_message()
 
-    def _after_reading(self) -> None:
+    def _note_end(self) -> None:
         """Note who closed and why, and tell a peer who broke the rules; one who closed has its answer already."""
         closed = self._library.closed if self._library is not None else None
         code, reason = (closed.code, closed.reason or "") if closed is not None else (BROKEN, "")
@@ -252,7 +254,7 @@ class Socket:
         self._settled.set()
 
     def _on_overflow(self) -> None:
-        self.close_soon(TOO_SLOW, "the client reads too slowly")
+        self.close_soon(CloseCode.SLOW, "the client reads too slowly")
         self._told_overflow()
 
     def _end(self, code: int, reason: str) -> None:
@@ -354,5 +356,5 @@ class _Wire(trio.abc.Stream):
 
     def _too_big(self, reason: str) -> NoReturn:
         self._closed = True
-        self._refuse(TOO_BIG, reason)
+        self._refuse(CloseCode.TOO_LARGE, reason)
         raise trio.ClosedResourceError(reason)

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, Never, TypeAlias
 
 import trio
+from attrs import fields
 
 from bluev_actors.actors import Actor
 from bluev_actors.errors import NodeError
@@ -42,26 +43,25 @@ _log = logging.getLogger(__name__)
 
 Callback: TypeAlias = Callable[..., Awaitable[object] | object]
 
-CALLBACK_NAMES: Final = frozenset(
-    {
-        "node_start",
-        "node_complete",
-        "node_error",
-        "node_retry",
-        "node_skip",
-        "node_pause",
-        "node_cancel",
-        "node_wait",
-        "node_log",
-        "node_event",
-        "workflow_start",
-        "workflow_status",
-        "workflow_complete",
-        "workflow_error",
-        "workflow_stopped",
-    }
-)
-"""The seed's five, and what the engine says besides."""
+NAMES: Final[dict[type, str]] = {
+    NodeStarted: "node_start",
+    NodeCompleted: "node_complete",
+    NodeFailed: "node_error",
+    NodeRetrying: "node_retry",
+    NodeSkipped: "node_skip",
+    NodePaused: "node_pause",
+    NodeCancelled: "node_cancel",
+    NodeWaiting: "node_wait",
+    NodeLog: "node_log",
+    NodeEmitted: "node_event",
+    RunStarted: "workflow_start",
+    RunStatusChanged: "workflow_status",
+    RunCompleted: "workflow_complete",
+    RunFailed: "workflow_error",
+    RunStopped: "workflow_stopped",
+}
+"""The callback for each event: the seed's five, and what the engine says besides."""
+CALLBACK_NAMES: Final = frozenset(NAMES.values())
 
 
 class CallbackReader(Actor[Never]):
@@ -95,44 +95,20 @@ class CallbackReader(Actor[Never]):
             result = callback(self._context, **data)
             if inspect.isawaitable(result):
                 await result
-        except Exception:
+        except Exception:  # noqa: BLE001 - a callback is the user's, and may fail in any way
             _log.exception("the callback %s of run %r raised; the run goes on", name, self._context.run_id)
 
 
 def describe(recorded: Recorded, exceptions: dict[str, BaseException]) -> tuple[str, dict[str, Any]]:
-    """The name of the callback for an event, and what it is called with."""
+    """The name of the callback for an event, and what it is called with.
+
+    That is the event's own fields; where it has an `error`, that is the exception, and
+    `error_detail` is what clients see.
+    """
     event = recorded.event
-    match event:
-        case NodeStarted(node_id, attempt, recovered):
-            return "node_start", {"node_id": node_id, "attempt": attempt, "recovered": recovered}
-        case NodeCompleted(node_id, attempt, outputs):
-            return "node_complete", {"node_id": node_id, "attempt": attempt, "outputs": outputs}
-        case NodeFailed(node_id, attempt, detail):
-            error = exceptions.get(node_id) or NodeError(detail.message, code=detail.code)
-            return "node_error", {"node_id": node_id, "attempt": attempt, "error": error, "error_detail": detail}
-        case NodeRetrying(node_id, attempt, detail, next_at):
-            return "node_retry", {"node_id": node_id, "attempt": attempt, "error_detail": detail, "next_at": next_at}
-        case NodeSkipped(node_id, reason):
-            return "node_skip", {"node_id": node_id, "reason": reason}
-        case NodePaused(node_id, attempt):
-            return "node_pause", {"node_id": node_id, "attempt": attempt}
-        case NodeCancelled(node_id, attempt, reason):
-            return "node_cancel", {"node_id": node_id, "attempt": attempt, "reason": reason}
-        case NodeWaiting(node_id, attempt, reason):
-            return "node_wait", {"node_id": node_id, "attempt": attempt, "reason": reason}
-        case NodeLog(node_id, attempt, level, message, code):
-            line = {"level": level, "message": message, "code": code}
-            return "node_log", {"node_id": node_id, "attempt": attempt, **line}
-        case NodeEmitted(node_id, attempt, name, value):
-            return "node_event", {"node_id": node_id, "attempt": attempt, "name": name, "data": value}
-        case RunStarted():
-            return "workflow_start", {}
-        case RunStatusChanged(status, reason, mode):
-            return "workflow_status", {"state": status, "reason": reason, "mode": mode}
-        case RunCompleted(results, summary, outputs):
-            return "workflow_complete", {"results": results, "summary": summary, "outputs": outputs}
-        case RunFailed(detail, summary):
-            error = NodeError(detail.message, code=detail.code)
-            return "workflow_error", {"error": error, "error_detail": detail, "summary": summary}
-        case RunStopped(results, summary):
-            return "workflow_stopped", {"results": results, "summary": summary}
+    data = {attribute.name: getattr(event, attribute.name) for attribute in fields(type(event))}
+    if isinstance(event, NodeFailed | NodeRetrying | RunFailed):
+        detail = event.error
+        known = exceptions.get(event.node_id) if isinstance(event, NodeFailed) else None
+        data |= {"error": known or NodeError(detail.message, code=detail.code), "error_detail": detail}
+    return NAMES[type(event)], data

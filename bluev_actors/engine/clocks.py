@@ -6,12 +6,13 @@ much of its time a node has used, so that a node that was paused goes on with th
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from attrs import define
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bluev_actors.workflows.graph import Node, RetryPolicy
 
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 from attrs import Factory, define, field
 
 from bluev_actors.errors import Permanent
+from bluev_actors.workflows.params import NodeParams
 from bluev_actors.workflows.run_events import LogLevel, NodeEmitted, NodeLog, NodeProgress
 from bluev_actors.workflows.values import Json, JsonObject, find_flaw
 
 if TYPE_CHECKING:
-    from bluev_actors.workflows.graph import Node
-    from bluev_actors.workflows.params import NodeParams
+    from collections.abc import Callable, Iterator, Mapping
 
-T = TypeVar("T")
+    from bluev_actors.workflows.expressions import Scope
+    from bluev_actors.workflows.graph import Node
+    from bluev_actors.workflows.inputs import Gathered
 
 
 class RunPort(Protocol):
@@ -62,10 +63,15 @@ class NodeContext:
     params: JsonObject = Factory(dict)
     """The settings, evaluated, with the defaults filled in."""
     inputs: JsonObject = Factory(dict)
-    _scope: Mapping[str, Json] = Factory(dict)
+    _scope: Scope = Factory(dict)
     _sources: Mapping[str, list[str]] = Factory(dict)
-    _compiled: NodeParams | None = None
+    _compiled: NodeParams = Factory(NodeParams)
     _shields: list[trio.CancelScope] = field(factory=list, init=False)
+
+    def give(self, compiled: NodeParams, scope: Scope, params: JsonObject, gathered: Gathered) -> None:
+        """Hand the node what it works with; the executor does that before it calls the function."""
+        self._compiled, self._scope = compiled, scope
+        self.params, self.inputs, self._sources = params, gathered.inputs, gathered.sources
 
     @property
     def node_id(self) -> str:
@@ -87,8 +93,6 @@ class NodeContext:
         Raises:
             ExpressionError: it cannot be evaluated; it becomes the node's failure.
         """
-        if self._compiled is None:
-            raise Permanent(f"the param {param!r} was not compiled")
         return self._compiled.compute(param, {**self._scope, **self.inputs})
 
     def now(self) -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 import trio
 
 from bluev_actors.errors import RunNotFoundError
+
 if TYPE_CHECKING:
     from bluev_actors.engine.journal import Journal
     from bluev_actors.workflows.run_events import Recorded

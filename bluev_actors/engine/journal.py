@@ -42,7 +42,7 @@ class RunRecord:
     accepted_at: float
     session_id: str = ""
     principal: str = ""
-    options: RunOptions = RunOptions()
+    options: RunOptions = Factory(RunOptions)
     warnings: tuple[JsonObject, ...] = ()
 
     @property
@@ -199,7 +199,7 @@ class MemoryJournal:
         for subscriber in tuple(self._subscribers):
             try:
                 subscriber(batch)
-            except Exception:
+            except Exception:  # noqa: BLE001 - whoever listens, a run is never lost to it
                 _log.exception("a subscriber of the journal raised; the run goes on without it")
 
     def history(self, run_id: str, after: int = 0) -> Sequence[Recorded]:

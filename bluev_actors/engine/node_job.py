@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bluev_actors.engine.clocks import TimeLimit
     from bluev_actors.engine.context import RunPort
     from bluev_actors.engine.run_desk import RunDesk
+    from bluev_actors.workflows.expressions import Scope
     from bluev_actors.workflows.graph import Node
     from bluev_actors.workflows.run_events import NodeStarted
     from bluev_actors.workflows.run_state import RunState
@@ -44,9 +45,7 @@ def make_executor(
     )
 
 
-def _context(
-    desk: RunDesk, state: RunState, node: Node, started: NodeStarted, port: RunPort
-) -> NodeContext:
+def _context(desk: RunDesk, state: RunState, node: Node, started: NodeStarted, port: RunPort) -> NodeContext:
     workflow = desk.record.workflow
     known = state.nodes[node.id]
     return NodeContext(
@@ -69,18 +68,21 @@ def connected_outputs(desk: RunDesk, node: Node) -> tuple[str, ...]:
 
 
 def _prepare(desk: RunDesk, state: RunState, context: NodeContext) -> None:
-    """Gather the inputs and evaluate the params, in the executor's own task; what goes wrong is the node's failure."""
+    """Evaluate the params and gather the inputs, in the executor's own task; what goes wrong is the node's failure."""
     node, workflow = context.node, desk.record.workflow
-    kind, edges = desk.kinds[node.type], workflow.incoming[node.id]
+    kind = desk.kinds[node.type]
 
     def outputs_of(node_id: str) -> JsonObject | None:
-        return state.nodes[node_id].outputs
+        return state.node(node_id).outputs
 
     compiled = desk.params.get(node.id)
     if compiled is None:
-        compiled = desk.params[node.id] = NodeParams.compile(node, kind)
-    scope = _scope(desk, state, context) if compiled.needs_scope else {}
+        compiled = desk.params[node.id] = NodeParams.compile(node.params, kind)
+    scope: Scope = {
+        "inputs": desk.record.inputs,
+        "nodes": {it: outputs_of(it) for it in compiled.node_refs},
+        "run": {"id": desk.record.run_id, "workflow_id": workflow.id},
+    }
     params = compiled.evaluate(scope)
-    gathered = gather_inputs(node, kind, edges, outputs_of, params)
-    context.compile(compiled, scope)
-    context.params, context.inputs, context.sources_of = params, gathered.values, gathered.sources
+    gathered = gather_inputs(kind, workflow.incoming[node.id], outputs_of, params)
+    context.give(compiled, scope, params, gathered)

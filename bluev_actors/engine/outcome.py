@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import frozen
 
-from bluev_actors.workflows.run_events import ErrorDetail
-from bluev_actors.workflows.values import JsonObject
+if TYPE_CHECKING:
+    from bluev_actors.workflows.run_events import ErrorDetail
+    from bluev_actors.workflows.values import JsonObject
 
 
 @frozen

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import trio
 from attrs import frozen
 
-from bluev_actors.actors import ChildSpec, Exit, Request, RestartBudget, RestartWindow, Supervisor, child, handles
+from bluev_actors.actors import ChildSpec, Exit, Request, RestartBudget, Supervisor, child, handles
+from bluev_actors.actors.restart import RestartWindow
 from bluev_actors.engine.clocks import Clocks
 from bluev_actors.engine.flow import Effects, Flow
 from bluev_actors.engine.node_job import make_executor
@@ -29,12 +30,12 @@ from bluev_actors.engine.run_writer import RunWriter
 from bluev_actors.engine.timers import KIND as TIMER
 from bluev_actors.engine.timers import Timers
 from bluev_actors.workflows.control import Action, ControlOutcome, Ruling, StopMode, is_stricter, judge
-from bluev_actors.workflows.graph import PauseMode
 from bluev_actors.workflows.run_events import ErrorDetail, NodeLog, NodeStarted
 
 if TYPE_CHECKING:
     from bluev_actors.engine.node_executor import NodeExecutor
     from bluev_actors.engine.run_desk import RunDesk
+    from bluev_actors.workflows.graph import PauseMode
     from bluev_actors.workflows.run_state import RunState
 
 _log = logging.getLogger(__name__)
@@ -193,6 +194,9 @@ class Run(Supervisor[RunCommand]):
             self._flow.cancelled(node_id)
         else:
             self._executor_crashed(node_id, exit_)
+        if not self._flow.causes and self._graces:
+            self._timers.disarm("grace/")
+            self._graces.clear()
         self._go_on()
 
     def _note_exception(self, node_id: str, outcome: Failed) -> None:
@@ -220,7 +224,7 @@ class Run(Supervisor[RunCommand]):
             case "pause-until":
                 self._resume("until")
             case "pause-timeout":
-                self._stop("graceful")
+                self._stop()
             case _:
                 raise AssertionError(f"nobody set the timer {name}")
 
@@ -308,15 +312,12 @@ class Run(Supervisor[RunCommand]):
     async def stop_run(self, message: StopRun) -> ControlOutcome:
         """End the run now."""
         ruling = judge("stop", self.state.status)
-        if ruling == "do":
-            outcome = self._stop(message.mode)
-        else:
-            outcome = self._outcome("stop", ruling)
+        outcome = self._stop() if ruling == "do" else self._outcome("stop", ruling)
         if message.mode == "kill":
             self._end_grace()
         return outcome
 
-    def _stop(self, mode: StopMode) -> ControlOutcome:
+    def _stop(self) -> ControlOutcome:
         self._flow.stop()
         outcome = self._outcome("stop", "do")
         for prefix in ("retry/", "run-timeout", "pause-"):

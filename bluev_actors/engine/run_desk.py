@@ -5,12 +5,13 @@ The desk outlives the incarnations of the run's actor, so what a callback or an 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from attrs import Factory, define
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bluev_actors.engine.journal import Journal, RunRecord
     from bluev_actors.engine.limits import RuntimeLimits
     from bluev_actors.engine.node_types import Catalogue

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 import trio
 from attrs import define, field
 
-from bluev_actors.actors import Ref
 from bluev_actors.engine.callbacks import CALLBACK_NAMES, Callback
 from bluev_actors.engine.event_reader import EventReader
 from bluev_actors.engine.run import PauseRun, ResumeRun, RunCommand, StopRun
@@ -26,6 +25,7 @@ from bluev_actors.workflows.summary import summarise
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from bluev_actors.actors import Ref
     from bluev_actors.engine.run_desk import RunDesk
     from bluev_actors.workflows.graph import PauseMode, Workflow
     from bluev_actors.workflows.run_events import Recorded
@@ -248,5 +248,3 @@ def summary_of(desk: RunDesk) -> JsonObject:
         return {}
     state = desk.writer.state
     return state.summary or summarise(state, desk.record.workflow, at=desk.now())
-
-

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class RunWriter:
     """Writes one run for one incarnation of its actor.
 
-    `state` is what the journal says, replayed. What was added and not committed is lost with the pen, which is right: it
-    belongs to a step that crashed half-way. A closed pen writes nothing, so that what is left of a crashed incarnation
+    `state` is what the journal says, replayed. What was added and not committed is lost with the pen, which is right:
+    it belongs to a step that crashed half-way. A closed pen writes nothing, so that what is left of a crashed incarnation
     cannot write beside the next one.
     """
 

@@ -9,11 +9,9 @@ from __future__ import annotations
 import uuid
 from bisect import insort
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Never
 
-import trio
 from attrs import Factory, define, field
 
 from bluev_actors.actors import (
@@ -43,6 +41,10 @@ from bluev_actors.workflows.run_events import (
 from bluev_actors.workflows.summary import summarise
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import trio
+
     from bluev_actors.engine.journal import Journal, RunRecord
     from bluev_actors.engine.limits import RuntimeLimits
     from bluev_actors.engine.node_types import Catalogue
@@ -333,7 +335,7 @@ class RunsSupervisor(Supervisor[Never]):
 
     async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:  # noqa: A002 - the hook's own signature
         """A run is over, or was given up."""
-        if spec.kind == "run" and not self.is_alive(spec.id):
+        if spec.kind == "run" and self.has_ended(spec.id):
             self._runs.give_up(spec.id, exit)
             self.forget_child(spec.id)
 

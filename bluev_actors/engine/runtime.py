@@ -11,12 +11,10 @@ import trio
 from attrs import Factory, define, evolve, field
 
 from bluev_actors.actors import System, open_system
-from bluev_actors.engine.callbacks import Callback
 from bluev_actors.engine.journal import Journal, MemoryJournal, RunRecord
 from bluev_actors.engine.limits import RuntimeLimits
 from bluev_actors.engine.node_types import Catalogue, NodeType
 from bluev_actors.engine.nodes import BUILT_INS
-from bluev_actors.engine.run_handle import RunHandle
 from bluev_actors.engine.runs import Runs, new_run_id
 from bluev_actors.errors import InvalidWorkflowError, RefusedError
 from bluev_actors.workflows.options import RunOptions
@@ -24,7 +22,9 @@ from bluev_actors.workflows.run_events import NodeProgress
 from bluev_actors.workflows.validation import GraphLimits, Verdict, parse_workflow
 
 if TYPE_CHECKING:
+    from bluev_actors.engine.callbacks import Callback
     from bluev_actors.engine.requests import RequestLog
+    from bluev_actors.engine.run_handle import RunHandle
     from bluev_actors.workflows.values import JsonObject
 
 LARGE: Final = 2_000

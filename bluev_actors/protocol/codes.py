@@ -6,7 +6,7 @@ The codes of a workflow's validation are in `workflows/problems.py`.
 from __future__ import annotations
 
 from enum import IntEnum, unique
-from typing import Final
+from typing import Final, Self
 
 MESSAGE_CODES: Final[dict[str, str]] = {
     "bad_json": "The text is not JSON as this protocol takes it, or the frame is binary.",
@@ -35,7 +35,7 @@ REFUSAL_CODES: Final[dict[str, str]] = {
     "invalid_state": "The run cannot do this in its present state.",
     "limit_reached": "The daemon holds as many of these as it may.",
     "draining": "The daemon is going down and accepts nothing new.",
-    "storage_unavailable": "The store does not work now; nothing is lost, and it goes on when the store does.",
+    "storage_unavailable": "The store does not work now; nothing is lost, it goes on when the store does.",
     "internal_error": "The fault is the daemon's; its log has more under the `error_id`.",
 }
 """Of replies and REST answers: why what was asked for is not done."""
@@ -75,7 +75,7 @@ class CloseCode(IntEnum):
     SILENT = 4408, "Two heartbeats went by without a sign of life."
     TAKEN_OVER = 4409, "Another connection of this session took over."
 
-    def __new__(cls, code: int, meaning: str) -> CloseCode:
+    def __new__(cls, code: int, meaning: str) -> Self:
         """Make a member that is its number and knows its meaning."""
         member = int.__new__(cls, code)
         member._value_ = code

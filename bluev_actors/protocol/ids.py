@@ -10,10 +10,11 @@ if TYPE_CHECKING:
 
 MAX_ID_LENGTH: Final = 200
 MAX_NAME_LENGTH: Final = 2 * MAX_ID_LENGTH + 1
-ID_PATTERN: Final = "^[^\\u0000-\\u001f\\u007f-\\u009f\\ud800-\\udfff]*$"
-"""Any but control characters, as a schema says it. Lone surrogates count as such: no text can repeat them."""
+CONTROLS: Final = r"\u0000-\u001f\u007f-\u009f"
+"""The control characters, as a range in a regular expression of Python or of a schema."""
 
-_FREE_OF_CONTROLS: Final = re.compile("[^\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+# Lone surrogates are shut out as well: no text can repeat them.
+_FREE_OF_CONTROLS: Final = re.compile(rf"[^{CONTROLS}\ud800-\udfff]+")
 
 
 def is_id(value: Json) -> TypeGuard[str]:

@@ -86,9 +86,7 @@ def closing_brace(text: str, start: int) -> int | None:
 def bound_names(found: Sequence[Token]) -> set[str]:
     """The names that comprehensions bind, as `x` in `rows.map(x, x.id)`."""
     return {
-        found[index + 3].text
-        for index in _macros(found)
-        if index + 3 < len(found) and found[index + 3].kind == "name"
+        found[index + 3].text for index in _macros(found) if index + 3 < len(found) and found[index + 3].kind == "name"
     }
 
 
@@ -137,9 +135,7 @@ def _member(found: Sequence[Token], index: int) -> str | None:
     if len(after) >= 2 and after[0].text == "." and after[1].kind == "name":  # noqa: PLR2004 - a dot and a name
         is_call = len(after) == 3 and after[2].text == "("  # noqa: PLR2004 - a dot, a name, a bracket
         return None if is_call else after[1].text
-    if [token.kind for token in after] == ["mark", "string", "mark"] and after[0].text + after[
-        2
-    ].text == "[]":
+    if [token.kind for token in after] == ["mark", "string", "mark"] and after[0].text + after[2].text == "[]":
         return _plain_text(after[1].text)
     return None
 

@@ -23,7 +23,7 @@ from bluev_actors.workflows.cel_tokens import (
 )
 from bluev_actors.workflows.meter import BUDGET, Meter, weigh
 from bluev_actors.workflows.values import Json, find_flaw
-from bluev_actors.workflows.wording import meant
+from bluev_actors.workflows.wording import listed, quoted
 
 if TYPE_CHECKING:
     import cel
@@ -34,11 +34,9 @@ Scope: TypeAlias = Mapping[str, Json]
 MAX_SOURCE: Final = 8192
 """Characters an expression may have."""
 
-TYPE_NAMES: Final = frozenset(
-    {"bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"}
-)
+TYPE_NAMES: Final = frozenset({"bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"})
 """Names that are always there: the types, to compare `type(x)` with."""
-FUNCTIONS: Final = frozenset(
+FUNCTIONS: Final = tuple(
     "bytes contains double duration dyn endsWith getDate getDayOfMonth getDayOfWeek getDayOfYear getFullYear "
     "getHours getMilliseconds getMinutes getMonth getSeconds int matches size startsWith string timestamp type "
     "uint".split()
@@ -165,7 +163,7 @@ def _is_container(value: Json) -> bool:
 
 def unknown_name(name: str, known: Collection[str]) -> str:
     """The sentence about a name that is not there."""
-    return f"there is no {name!r} here; {meant(name, sorted(known))}"
+    return f"there is no {quoted(name)} here; there is: {listed(known)}"
 
 
 def _compiled(text: str) -> tuple[cel.Program, tuple[Token, ...]]:
@@ -197,7 +195,7 @@ def _first_complaint(message: str) -> str:
     match = _PLACE.search(message)
     if match is None:
         return f"the expression cannot be read: {message[:_MAX_WORDS]}"
-    return f"the expression cannot be read at character {match[1]}: {match[2][:_MAX_WORDS]}"
+    return f"the expression cannot be read at character {match[1]}: {match[2].partition(' expecting ')[0][:_MAX_WORDS]}"
 
 
 def _check_functions(program: cel.Program) -> None:

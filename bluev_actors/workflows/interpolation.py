@@ -17,6 +17,7 @@ from attrs import frozen
 from bluev_actors.errors import ExpressionError
 from bluev_actors.workflows.cel_tokens import closing_brace
 from bluev_actors.workflows.expressions import Expression, Scope
+from bluev_actors.workflows.values import is_list, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,9 +65,7 @@ class Spliced:
 
     def evaluate(self, scope: Scope, _reveal: Reveal | None = None) -> str:
         """Put the text together."""
-        return "".join(
-            part if isinstance(part, str) else as_text(part.evaluate(scope)) for part in self.parts
-        )
+        return "".join(part if isinstance(part, str) else as_text(part.evaluate(scope)) for part in self.parts)
 
 
 @frozen
@@ -130,12 +129,21 @@ def compile_param(
     """
     if isinstance(value, str):
         return _text(value, path, compile_, complain) if _OPEN in value else Fixed(value)
-    if isinstance(value, dict):
+    if is_object(value):
         return _object(value, path, compile_, complain)
-    if isinstance(value, list):
+    if is_list(value):
         items = tuple(compile_param(v, f"{path}[{i}]", compile_, complain) for i, v in enumerate(value))
         return Fixed(value) if all(isinstance(item, Fixed) for item in items) else Listed(items)
     return Fixed(value)
+
+
+def holds_expression(value: Json) -> bool:
+    """Whether there is a `${` in any text of `value`."""
+    if isinstance(value, str):
+        return _OPEN in value
+    if is_object(value):
+        return any(map(holds_expression, value.values()))
+    return is_list(value) and any(map(holds_expression, value))
 
 
 def _object(value: dict[str, Json], path: str, compile_: Compile, complain: Complain) -> CompiledValue:
@@ -147,7 +155,7 @@ def _object(value: dict[str, Json], path: str, compile_: Compile, complain: Comp
 
 def is_secret(value: Json) -> bool:
     """Whether `value` refers to a secret: an object with the one key `$secret`, whose value is its name."""
-    return isinstance(value, dict) and len(value) == 1 and isinstance(value.get(SECRET), str)
+    return is_object(value) and len(value) == 1 and isinstance(value.get(SECRET), str)
 
 
 def _text(text: str, path: str, compile_: Compile, complain: Complain) -> CompiledValue:

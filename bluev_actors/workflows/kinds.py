@@ -57,6 +57,8 @@ class Param:
     minimum: float | None = None
     maximum: float | None = None
     syntax: PARAM_SYNTAX = "value"
+    names: tuple[str, ...] = ()
+    """Of an expression or a template: what it may name besides the inputs, as `item` in the `where` of a filter."""
     description: str = ""
 
 

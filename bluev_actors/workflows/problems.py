@@ -6,14 +6,16 @@ The codes are part of the contract: clients branch on them, so they are added to
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import Factory, define, evolve, frozen
 
-from bluev_actors.workflows.values import Json, JsonObject
+from bluev_actors.errors import InvalidWorkflowError
+from bluev_actors.workflows.values import Json, JsonObject, is_list, is_object
+from bluev_actors.workflows.wording import Hint, hint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Collection
 
 PROBLEM_CODES: Final[dict[str, str]] = {
     # the document
@@ -74,8 +76,6 @@ WARNING_CODES: Final = frozenset(
 )
 """The codes that may appear among the warnings."""
 
-Severity: TypeAlias = Literal["error", "warning"]
-
 
 @frozen
 class GraphProblem:
@@ -110,8 +110,32 @@ class GraphProblem:
         return {name: value for name, value in pairs.items() if value is not None}
 
 
-if TYPE_CHECKING:
-    Note: TypeAlias = Callable[[GraphProblem], None]
+class Notes(Protocol):
+    """Takes down what is wrong."""
+
+    def error(self, problem: GraphProblem) -> None:
+        """Note what keeps the workflow from being accepted."""
+        ...
+
+    def hint(self, name: str, known: Collection[str]) -> Hint:
+        """Help with a name that is not there."""
+        ...
+
+
+class Refusal:
+    """Notes that are not kept: the first problem is raised.
+
+    Raises:
+        InvalidWorkflowError: with that problem.
+    """
+
+    def error(self, problem: GraphProblem) -> None:
+        """Raise it."""
+        raise InvalidWorkflowError([problem])
+
+    def hint(self, name: str, known: Collection[str]) -> Hint:
+        """Help with a name that is not there."""
+        return hint(name, known)
 
 
 @define
@@ -123,8 +147,8 @@ class Findings:
     """
 
     limit: int = 1000
-    _errors: list[GraphProblem] = Factory(list)
-    _warnings: list[GraphProblem] = Factory(list)
+    _errors: list[GraphProblem] = Factory(list[GraphProblem])
+    _warnings: list[GraphProblem] = Factory(list[GraphProblem])
     error_count: int = 0
     _warning_count: int = 0
 
@@ -140,6 +164,10 @@ class Findings:
         if len(self._warnings) < self.limit:
             self._warnings.append(problem)
 
+    def hint(self, name: str, known: Collection[str]) -> Hint:
+        """Help with a name that is not there, as long as someone will read it: looking for it takes time."""
+        return hint(name, known) if self.error_count < self.limit else Hint("")
+
     def errors(self, document: Json) -> tuple[GraphProblem, ...]:
         """The errors, in the order of the document."""
         return _in_order(self._errors, self.error_count, document)
@@ -149,23 +177,29 @@ class Findings:
         return _in_order(self._warnings, self._warning_count, document)
 
 
-def within(note: Note, path: str, node_id: str | None) -> Note:
-    """A `note` for one node, whose problems have paths that begin at the node."""
+@frozen
+class NodeNotes:
+    """Notes about one part of a node, whose problems have paths that begin there."""
 
-    def note_there(problem: GraphProblem) -> None:
-        whole = f"{path}.{problem.path}" if problem.path else path
-        note(evolve(problem, path=whole, node_id=node_id))
+    notes: Notes
+    path: str
+    node_id: str
 
-    return note_there
+    def error(self, problem: GraphProblem) -> None:
+        """Note a problem, with its whole path."""
+        path = f"{self.path}.{problem.path}" if problem.path else self.path
+        self.notes.error(evolve(problem, path=path, node_id=self.node_id))
+
+    def hint(self, name: str, known: Collection[str]) -> Hint:
+        """Help with a name that is not there."""
+        return self.notes.hint(name, known)
 
 
 def _in_order(problems: list[GraphProblem], count: int, document: Json) -> tuple[GraphProblem, ...]:
     ordered = sorted(problems, key=lambda problem: _place(document, problem.path))
     if count > len(problems):
         rest = count - len(problems)
-        ordered.append(
-            GraphProblem("more_problems", f"There are {rest} more problems than are listed here.", "")
-        )
+        ordered.append(GraphProblem("more_problems", f"There are {rest} more problems than are listed here.", ""))
     return tuple(ordered)
 
 
@@ -174,13 +208,13 @@ def _place(document: Json, path: str) -> tuple[int, ...]:
     place: list[int] = []
     here = document
     for step in re.findall(r"[^.\[\]]+", path):
-        if isinstance(here, dict) and step in here:
+        if is_object(here) and step in here:
             place.append(list(here).index(step))
             here = here[step]
-        elif isinstance(here, list) and step.isdecimal() and int(step) < len(here):
+        elif is_list(here) and step.isdecimal() and int(step) < len(here):
             place.append(int(step))
             here = here[int(step)]
         else:
-            place.append(len(here) if isinstance(here, dict | list) else 0)
+            place.append(len(here) if is_object(here) or is_list(here) else 0)
             here = None
     return tuple(place)

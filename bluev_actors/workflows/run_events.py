@@ -13,9 +13,7 @@ from attrs import Factory, frozen
 from bluev_actors.workflows.graph import PauseMode
 from bluev_actors.workflows.values import Json, JsonObject
 
-RunStatus: TypeAlias = Literal[
-    "queued", "running", "pausing", "paused", "stopping", "completed", "failed", "stopped"
-]
+RunStatus: TypeAlias = Literal["queued", "running", "pausing", "paused", "stopping", "completed", "failed", "stopped"]
 NodeStatus: TypeAlias = Literal[
     "pending",
     "ready",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Iterable, Sized
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
@@ -19,11 +20,9 @@ from jinja2.visitor import NodeTransformer
 
 from bluev_actors.errors import ExpressionError
 from bluev_actors.workflows.meter import BUDGET, METER, Meter, weigh
-from bluev_actors.workflows.wording import meant
+from bluev_actors.workflows.wording import hint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from jinja2 import Template as JinjaTemplate
 
     from bluev_actors.workflows.values import Json
@@ -114,10 +113,9 @@ def _pay(context: Context, units: int) -> None:
 @pass_context
 def _looped(context: Context, value: Any, weight: int) -> Any:  # noqa: ANN401 - whatever a template loops over
     """Pay for walking `value` with a body of `weight` parts."""
-    if not isinstance(value, str | list | tuple | dict):
-        value = list(itertools.islice(value, BUDGET))
-    _pay(context, len(value) * weight + weigh(value))
-    return value
+    items: Sized = value if isinstance(value, Sized) else list(itertools.islice(value, BUDGET))
+    _pay(context, len(items) * weight + weigh(items))
+    return items
 
 
 @pass_context
@@ -144,10 +142,12 @@ def _join(context: Context, value: Iterable[Any], separator: str = "", attribute
 @pass_context
 def _sum(context: Context, value: Iterable[Any], attribute: str | None = None) -> float:
     """Add up numbers, or one key of each item."""
-    numbers = list(_each(context, value, attribute))
-    if not all(isinstance(number, int | float) for number in numbers):
-        raise ExpressionError("'sum' is for numbers")
-    return sum(numbers)
+    total: float = 0
+    for number in _each(context, value, attribute):
+        if not isinstance(number, int | float):
+            raise ExpressionError("'sum' is for numbers")
+        total += number
+    return total
 
 
 def _each(context: Context, value: Iterable[Any], attribute: str | None) -> Iterable[Any]:
@@ -212,13 +212,11 @@ def _check(tree: nodes.Template) -> None:
     while waiting:
         node = waiting.pop()
         if not isinstance(node, _ALLOWED):
-            raise _refusal(
-                node, _WHAT_ELSE.get(type(node), f"{type(node).__name__} is not for templates here")
-            )
+            raise _refusal(node, _WHAT_ELSE.get(type(node), f"{type(node).__name__} is not for templates here"))
         if isinstance(node, nodes.Name) and (node.name.startswith("_") or node.name == "self"):
             raise _refusal(node, f"the name {node.name!r} is not for templates here")
         if isinstance(node, nodes.Filter) and node.name not in _PUBLIC_FILTERS:
-            raise _refusal(node, f"there is no filter {node.name!r}; {meant(node.name, _PUBLIC_FILTERS)}")
+            raise _refusal(node, f"there is no filter {node.name!r}; {hint(node.name, _PUBLIC_FILTERS).words}")
         waiting.extend(node.iter_child_nodes())
 
 
@@ -237,7 +235,7 @@ def _members(tree: nodes.Template, names: frozenset[str]) -> dict[str, tuple[set
     """Which keys of each name are used, and whether the name is also used in another way."""
     found: dict[str, tuple[set[str], bool]] = {name: (set(), False) for name in names}
     looked_into: set[int] = set()
-    for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
+    for node in (*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)):
         name, key = node.node, _key(node)
         if isinstance(name, nodes.Name) and name.name in found and key is not None:
             found[name.name][0].add(key)
@@ -287,8 +285,10 @@ def _environment() -> _Environment:
     # Without the optimizer: it would do the sums of constants while compiling, where nothing is metered.
     environment = _Environment(undefined=StrictUndefined, optimized=False, cache_size=0)
     environment.globals.clear()
-    jinja = environment.filters
-    environment.filters = {name: jinja[name] for name in _JINJA_FILTERS} | _OUR_FILTERS | _TOLLS
+    for name in set(environment.filters).difference(_JINJA_FILTERS):
+        del environment.filters[name]
+    environment.filters.update(_OUR_FILTERS)
+    environment.filters.update(_TOLLS)
     return environment
 
 

@@ -7,7 +7,6 @@ attributes, by globals) is one of things that a template never needed. Work and 
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen

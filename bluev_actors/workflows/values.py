@@ -7,7 +7,7 @@ surrogates, and not nested without end. They hold for everything a node gives ou
 from __future__ import annotations
 
 import math
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeGuard
 
 Json: TypeAlias = Any
 """None, bool, int, float, str, a list of them or a dict of them by str."""
@@ -104,6 +104,16 @@ def _list_flaw(value: list[Any] | tuple[Any, ...], path: str, depth: int) -> str
         if flaw is not None:
             return flaw
     return None
+
+
+def is_object(value: object) -> TypeGuard[JsonObject]:
+    """Whether a JSON value is an object, told so that type checkers know its items."""
+    return isinstance(value, dict)
+
+
+def is_list(value: object) -> TypeGuard[list[Json]]:
+    """Whether a JSON value is a list, told so that type checkers know its items."""
+    return isinstance(value, list)
 
 
 def type_name(value: object) -> str:

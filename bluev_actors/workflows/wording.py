@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from difflib import get_close_matches
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from attrs import frozen
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from bluev_actors.workflows.values import Json, JsonObject
 
@@ -15,41 +18,44 @@ SHOWN: Final = 60
 """Characters of a user's text that a message repeats."""
 LISTED: Final = 12
 """Names that a message lists."""
+_COMPARED: Final = 200
 
 
 def quoted(value: Json) -> str:
     """A value as a message shows it."""
-    if isinstance(value, list | tuple | dict):
-        return "a list" if not isinstance(value, dict) else "an object"
-    if isinstance(value, str):
-        return json.dumps(value if len(value) <= SHOWN else value[:SHOWN] + "...", ensure_ascii=False)
-    return json.dumps(value)
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if isinstance(value, str) and len(value) > SHOWN:
+        value = value[:SHOWN] + "..."
+    return json.dumps(value, ensure_ascii=False)
 
 
-def listed(names: Iterable[str]) -> str:
+def listed(names: Collection[str]) -> str:
     """Names as a sentence lists them: at most `LISTED`, then how many more there are."""
-    known = list(names)
-    if not known:
+    if not names:
         return "none"
-    more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""
-    return ", ".join(quoted(name) for name in known[:LISTED]) + more
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(quoted(name) for name in islice(names, LISTED)) + more
 
 
-def near(name: str, known: Iterable[str]) -> list[str]:
-    """The known names that `name` may be a slip of, nearest first."""
-    return get_close_matches(name[:SHOWN], list(known)[:2000], n=3)
+@frozen
+class Hint:
+    """Help with a name that is not there.
+
+    Attributes:
+        words: the end of a sentence.
+        details: the same for programs, for a problem's `details`.
+    """
+
+    words: str
+    details: JsonObject | None = None
 
 
-def meant(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown name: what was meant, or else what there is."""
-    names = list(known)
-    suggestions = near(name, names)
-    if suggestions:
-        return f"did you mean {quoted(suggestions[0])}?"
-    return f"there is: {listed(names)}."
-
-
-def hints(name: str, known: Iterable[str]) -> JsonObject:
-    """The same for programs, as a problem's `details`."""
-    names = list(known)
-    return {"suggestions": near(name, names), "known": names[:LISTED]}
+def hint(name: str, known: Collection[str]) -> Hint:
+    """Say which of the known names may be meant, or else which there are."""
+    compared = list(islice(known, _COMPARED))
+    suggestions = get_close_matches(name[:SHOWN], compared, n=3)
+    words = f"did you mean {quoted(suggestions[0])}?" if suggestions else f"there is: {listed(known)}"
+    return Hint(words, {"suggestions": suggestions, "known": compared[:LISTED]})

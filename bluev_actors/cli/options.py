@@ -1,0 +1,36 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from bluev_actors.client.address import DEFAULT_URL
+
+URL_VARIABLE: Final = "BLUEV_ACTORS_URL"
+
+daemon_url = click.option(
+    "--url",
+    default=DEFAULT_URL,
+    envvar=URL_VARIABLE,
+    show_default=True,
+    show_envvar=True,
+    metavar="URL",
+    help="Where the daemon is.",
+)
+maybe_url = click.option("--url", metavar="URL", help="Ask this daemon; without it, this process.")
+nodes_option = click.option(
+    "--nodes", multiple=True, metavar="FILE_OR_MODULE", help="Node types of your own. Repeatable."
+)
+allow_option = click.option(
+    "--allow",
+    multiple=True,
+    metavar="NAME",
+    help="Switch on a node type that touches the outside. Repeatable.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
+workflow_file = click.argument(
+    "file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, readable=True)
+)
+run_argument = click.argument("run")

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bluev_actors.engine.nodes.output import LEVELS, log
+from bluev_actors.errors import Permanent
+from bluev_actors.workflows.run_events import NodeLog
+
+if TYPE_CHECKING:
+    from bluev_actors.workflows.values import Json
+    from tests.engine.nodes.conftest import Attempt
+
+
+@pytest.mark.parametrize(
+    ("params", "inputs", "line"),
+    [
+        ({"message": "hello"}, {}, "hello"),
+        ({"message": 42}, {}, "42"),
+        ({"message": "hello"}, {"message": ["a"]}, '["a"]'),
+        ({}, {"a": 1}, '{"a":1}'),
+        ({}, {}, "{}"),
+    ],
+)
+async def test_it_writes_a_line(
+    attempt: type[Attempt], params: dict[str, Json], inputs: dict[str, Json], line: str
+) -> None:
+    """The line is the message, connected or written, or else the inputs."""
+    node = attempt(log, params, inputs)
+    await node.run()
+    assert node.port.said == [NodeLog("it", 1, "info", line)]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+async def test_it_has_levels(attempt: type[Attempt], level: str) -> None:
+    """A line is as grave as the workflow says."""
+    node = attempt(log, {"message": "hello", "level": level})
+    await node.run()
+    assert node.port.said == [NodeLog("it", 1, level, "hello")]
+
+
+async def test_an_unknown_level_is_told(attempt: type[Attempt]) -> None:
+    """A level that arrives by a connection is checked when it is used, and nothing is written."""
+    node = attempt(log, {"message": "hello"}, {"level": ["loud"]})
+    with pytest.raises(Permanent, match="has to be one of debug, info, warning, error") as caught:
+        await node.run()
+    assert caught.value.code == "invalid_param"
+    assert node.port.said == []
+
+
+async def test_it_hands_its_inputs_on(attempt: type[Attempt]) -> None:
+    """A log put between two nodes changes nothing for them."""
+    node = attempt(log, {"message": "hello"}, {"a": 1, "in": [2]}, connected=("b",))
+    assert await node.run() == {"a": 1, "b": None, "out": None}
