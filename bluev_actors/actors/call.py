@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar, cast
 
 import trio
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+
+
+class Envelope:
+    """Base class of what the runtime itself puts in a mailbox, among the messages of the users."""
+
+    __slots__ = ()
+
+    def lose(self, error_for: Callable[[object], Exception]) -> None:
+        """Tell whoever waits for it, if anybody, that nobody will take it.
+
+        Args:
+            error_for: makes the error from the message inside.
+        """
 
 
 class Request(Generic[R_co]):
@@ -16,11 +32,11 @@ class Request(Generic[R_co]):
     __slots__ = ()
 
 
-class Call(Generic[R]):
+class Call(Envelope, Generic[R]):
     """A request in a mailbox, answered once; whatever comes after the first answer is ignored.
 
-    The slot is an event, made only when somebody has to wait: measured 2.7 times faster than a memory channel for
-    each call.
+    The slot is an event, made only when somebody has to wait: measured 2.7 times faster than a memory channel
+    for each call.
     """
 
     __slots__ = ("__weakref__", "_answer", "_error", "_event", "deferred", "done", "message")
@@ -30,7 +46,7 @@ class Call(Generic[R]):
         self.done = False
         self.deferred = False
         self._answer: R | None = None
-        self._error: BaseException | None = None
+        self._error: Exception | None = None
         self._event: trio.Event | None = None
 
     def answer(self, answer: R) -> None:
@@ -39,14 +55,19 @@ class Call(Generic[R]):
             self._answer = answer
             self._settle()
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: Exception) -> None:
         """Make the asker's `ask` raise `error`."""
         if not self.done:
             self._error = error
             self._settle()
 
+    def lose(self, error_for: Callable[[object], Exception]) -> None:
+        """Fail, if it is not answered yet."""
+        if not self.done:
+            self.fail(error_for(self.message))
+
     async def wait(self) -> R:
-        """Wait for the answer; raises what `fail` was given. Always a checkpoint."""
+        """Wait for the answer, or raise what it failed with; always a checkpoint."""
         if self.done:
             await trio.lowlevel.checkpoint()
         else:
@@ -60,3 +81,8 @@ class Call(Generic[R]):
         self.done = True
         if self._event is not None:
             self._event.set()
+
+
+def is_call(item: object) -> TypeGuard[Call[Any]]:
+    """Whether something in a mailbox is a request with an asker behind it."""
+    return isinstance(item, Call)

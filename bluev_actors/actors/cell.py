@@ -1,7 +1,7 @@
 """What stands behind a ref: the part of an actor that outlives its incarnations.
 
-A cell holds the mailbox, the state and the one incarnation that lives now. Its methods are plain calls; they are made
-by three tasks only in three roles: the incarnation's own task, its supervisor's, and whoever holds the ref.
+Its methods are plain calls in three roles: what the supervisor does with it, what the incarnation's own task
+notes in it, and what whoever holds the ref may ask of it. Only these change an actor's state.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 import trio
 
-from bluev_actors.actors.call import Call
+from bluev_actors.actors.call import Call, Envelope
 from bluev_actors.actors.events import ActorCrashed, ActorRestarted, ActorStarted, ActorStopped
 from bluev_actors.actors.lifecycle import ALIVE, State, check
 from bluev_actors.actors.mailbox import Mailbox
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bluev_actors.actors.actor import Actor
+    from bluev_actors.actors.children import Children
     from bluev_actors.actors.restart import ChildSpec
     from bluev_actors.actors.system import System
 
@@ -32,13 +33,7 @@ _log = logging.getLogger(__name__)
 M = TypeVar("M")
 
 
-class Signal:
-    """Base class of what the runtime itself sends an actor; it never reaches `receive`."""
-
-    __slots__ = ()
-
-
-class ChildExited(Signal):
+class ChildExited(Envelope):
     """Tells a supervisor that an incarnation of a child is over."""
 
     __slots__ = ("cell", "exit", "incarnation")
@@ -62,16 +57,19 @@ class Cell(Generic[M]):
 
     __slots__ = (
         "__weakref__",
+        "_asked",
         "_cut",
         "_deferred",
         "_moved",
         "_on_stopped",
         "actor",
-        "asked",
+        "call",
+        "children",
         "exit",
         "handling",
         "handling_since",
         "incarnation",
+        "kind",
         "last_crash",
         "leaving",
         "mailbox",
@@ -92,101 +90,100 @@ class Cell(Generic[M]):
     )
 
     def __init__(
-        self, spec: ChildSpec, path: str, system: System, supervisor: Cell[Any] | None, incarnation: int = 0
+        self,
+        spec: ChildSpec,
+        path: str,
+        system: System,
+        supervisor: Cell[Any] | None = None,
+        incarnation: int = 0,
     ) -> None:
         self.spec = spec
         self.path = path
         self.system = system
         self.supervisor = supervisor
-        self.mailbox: Mailbox[M | Call[Any] | Signal] = Mailbox(spec.mailbox, path)
+        self.kind = spec.kind
+        self.mailbox: Mailbox[M | Envelope] = Mailbox(spec.mailbox, path)
         self.window = None if spec.budget is None else RestartWindow(spec.budget)
         self.state = State.EXITED
         self.incarnation = incarnation
-        self.actor: Actor[M] | None = None
         self.exit: Exit | None = None
-        self.stop_reason: str | None = None
         self.last_crash = ""
-        self.waiting_on = ""
-        self.starter: Call[Any] | None = None
+        self.stop_reason: str | None = None
+        self.starter: Call[Ref[Any]] | None = None
         self._deferred: WeakSet[Call[Any]] | None = None
         self._moved: trio.lowlevel.ParkingLot | None = None
-        self._on_stopped: list[Callable[[Exit], None]] = []
+        self._on_stopped: list[Callable[[Exit], None]] | None = None
         self._reset()
 
     def _reset(self) -> None:
-        # Shielded, because only its supervisor ends an actor: a cancellation from outside would end all at once and in
-        # no order. The supervisor passes the cancellation on, child by child.
+        """Forget the last incarnation."""
+        # Shielded, because only its supervisor ends an actor: a cancellation from outside would end all at once
+        # and in no order. Whoever is cancelled from outside passes it on, child by child.
         self.scope = trio.CancelScope(shield=True)
-        self._cut: Exit | None = None
-        self.asked: str | None = None
-        self.leaving = False
-        self.receiving = False
+        self.actor: Actor[M] | None = None
+        self.children: Children | None = None
         self.prepared = False
         self.started = False
         self.started_at = 0.0
+        self.receiving = False
+        self.leaving = False
+        self._asked: str | None = None
+        self._cut: Exit | None = None
+        self.call: Call[Any] | None = None
         self.handling: object = None
         self.handling_since = 0.0
-
-    @property
-    def kind(self) -> str:
-        """What it is: what its contract says, or the name of its class, or, before it has one, of its factory."""
-        if self.spec.kind:
-            return self.spec.kind
-        made = type(self.actor) if self.actor is not None else self.spec.factory
-        return str(getattr(made, "__name__", ""))
+        self.waiting_on = ""
 
     # --- what its supervisor does ---
 
     def begin(self) -> None:
-        """Prepare the next incarnation; whoever waits for an answer of the last one is told that it crashed."""
+        """Prepare the next incarnation; those who wait for an answer of the last one are told that it is over."""
         self._move(State.STARTING)
-        self._fail_lost(ActorRestartingError(f"{self.path}: crashed while it worked on this request"))
+        self._lose_calls_at_hand(self._restarting)
         self._reset()
         self.incarnation += 1
 
     def leave(self, reason: str) -> None:
-        """Ask the incarnation to end: after its current message, or at once if it takes no messages.
+        """Ask the incarnation to end: after its message at hand, or at once if it takes no messages.
 
         When its time is over it is cancelled.
         """
-        if self.asked is not None:
+        if self._asked is not None or self.scope.cancel_called:
             return
-        self.asked = reason
+        self._asked = reason
         grace = self.spec.grace
-        if not self.receiving or grace == 0:
-            self._cut = Exit(ExitKind.KILLED if grace == 0 else ExitKind.SHUTDOWN, reason=reason)
-            self.scope.cancel(reason=reason)
-            return
-        self.leaving = True
-        self.mailbox.ring()
-        self._cut = Exit(ExitKind.KILLED, reason=f"did not stop within {grace:g} s")
-        self.scope.deadline = trio.current_time() + grace
+        if grace and self.receiving:
+            self.leaving = True
+            self.mailbox.ring()
+            self._cut = Exit(ExitKind.KILLED, reason=f"did not stop within {grace:g} s")
+            self.scope.deadline = trio.current_time() + grace
+        else:
+            self._cancel(Exit(ExitKind.SHUTDOWN if grace else ExitKind.KILLED, reason=reason))
 
     def kill(self, reason: str) -> None:
         """Cancel the incarnation now."""
         if not self.scope.cancel_called:
-            self._cut = Exit(ExitKind.KILLED, reason=reason)
-            self.scope.cancel(reason=reason)
+            self._cancel(Exit(ExitKind.KILLED, reason=reason))
 
     def finish(self) -> None:
-        """Give the actor up for good: the mailbox is closed and everybody who waits for it is told."""
-        exit = self.exit or Exit(ExitKind.SHUTDOWN, reason=self.stop_reason or "")  # noqa: A001 - the standard term
-        self.exit = exit
+        """Give the actor up for good: its mailbox is closed and everybody who waits for it is told."""
+        if self.state is State.STOPPED:
+            return
+        last = self.exit = self.exit or Exit(ExitKind.SHUTDOWN, reason=self.stop_reason or "")
         self._move(State.STOPPED)
-        why = f"stopped: {exit}"
-        for left in self.mailbox.close(why):
-            if isinstance(left, Call):
-                left.fail(ActorStoppedError(self.path, left.message, why))
-        self._fail_lost(ActorStoppedError(self.path, None, why))
-        self.actor = None
+        for left in self.mailbox.close(f"stopped: {last}"):
+            if isinstance(left, Envelope):
+                left.lose(self._stopped)
+        self._lose_calls_at_hand(self._stopped)
+        self.actor = self.children = None
         if self.system.tap.watched:
             now = trio.current_time()
-            self.system.tap.emit(ActorStopped(self.path, self.kind, self.incarnation, now, str(exit)))
-        for callback in self._on_stopped:
-            callback(exit)
+            self.system.tap.emit(ActorStopped(self.path, self.kind, self.incarnation, now, str(last)))
+        for callback in self._on_stopped or ():
+            callback(last)
 
     async def start_settled(self) -> bool:
-        """Wait until `on_start` has ended; returns whether it ended well."""
+        """Wait until it has started or failed to; returns which."""
         while self.state is State.STARTING:
             await self._next_move()
         return self.started
@@ -196,21 +193,21 @@ class Cell(Generic[M]):
         while self.state in ALIVE:
             await self._next_move()
 
-    # --- what the incarnation's own task does ---
+    # --- what the incarnation's own task notes ---
 
     def running(self) -> None:
-        """Note that `on_start` ended well."""
+        """It has started, and whoever waits for that is told."""
         self._move(State.RUNNING)
         self.started = True
+        self.started_at = trio.current_time()
         if self.starter is not None:
             self.starter.answer(Ref(self))
-        self.started_at = trio.current_time()
         if self.system.tap.watched:
             event = ActorStarted if self.incarnation == 1 else ActorRestarted
             self.system.tap.emit(event(self.path, self.kind, self.incarnation, self.started_at))
 
     def stopping(self) -> None:
-        """Note that it takes no more messages."""
+        """It takes no more messages."""
         if self.state is not State.STOPPING:
             self._move(State.STOPPING)
 
@@ -218,46 +215,33 @@ class Cell(Generic[M]):
         """The exit of an incarnation whose scope has closed without an exception."""
         if self.scope.cancelled_caught:
             return self._cut or Exit(ExitKind.KILLED)
-        if self.asked is not None:
-            return Exit(ExitKind.SHUTDOWN, result=result, reason=self.asked)
+        if self._asked is not None:
+            return Exit(ExitKind.SHUTDOWN, result=result, reason=self._asked)
         return Exit(ExitKind.NORMAL, result=result)
 
     def exited(self, exit: Exit) -> None:  # noqa: A002 - the standard term
-        """Note the end of the incarnation and tell the supervisor, whose the next move is."""
+        """The incarnation is over; the next move is its supervisor's."""
         self.exit = exit
         if exit.kind is ExitKind.CRASHED:
             self._report_crash(exit)
         self._move(State.EXITED)
-        if self.supervisor is not None:
-            self.supervisor.notice(ChildExited(self, exit))
-
-    def notice(self, signal: Signal) -> None:
-        """Take a signal; one that comes after the end is of no use to anybody."""
-        if self.state is not State.STOPPED:
-            self.mailbox.put_urgent(signal)
-
-    def _report_crash(self, exit: Exit) -> None:  # noqa: A002 - the standard term
-        self.last_crash = f"{type(exit.error).__name__}: {exit.error}"
-        _log.error("%s crashed (incarnation %d)", self.path, self.incarnation, exc_info=exit.error)
-        if self.system.tap.watched:
-            now = trio.current_time()
-            event = ActorCrashed(self.path, self.kind, self.incarnation, now, self.last_crash, exit.error)
-            self.system.tap.emit(event)
+        if self.supervisor is not None and self.supervisor.state is not State.STOPPED:
+            self.supervisor.mailbox.put_urgent(ChildExited(self, exit))
 
     def defer(self, call: Call[Any]) -> None:
-        """Remember a call that will be answered after its handler has returned."""
+        """A call will be answered after its handler has returned."""
         call.deferred = True
         if self._deferred is None:
             self._deferred = WeakSet()
         self._deferred.add(call)
 
     def refuse_calls(self) -> None:
-        """Fail the calls that wait in the mailbox: nobody will answer them soon."""
+        """Fail the calls that wait in the mailbox: they would wait in vain, and perhaps be waited for."""
         for item in self.mailbox:
-            if isinstance(item, Call):
-                item.fail(self.refusal(item.message))
+            if isinstance(item, Envelope):
+                item.lose(self.refusal)
 
-    # --- what the holder of a ref does ---
+    # --- what the holder of a ref may ask ---
 
     def request_stop(self, reason: str) -> None:
         """Ask for the end of the actor, whatever its restart policy."""
@@ -267,21 +251,23 @@ class Cell(Generic[M]):
             self.leave(reason)
 
     def refusal(self, message: object) -> ActorStoppedError | ActorRestartingError:
-        """Why it cannot answer `message` now."""
+        """Why it cannot answer now, while it is stopping."""
         if self.stop_reason is None:
             return ActorRestartingError(f"{self.path}: is stopping")
         return ActorStoppedError(self.path, message, f"is stopping: {self.stop_reason}")
 
     async def gone(self) -> Exit:
         """Wait until it is gone for good."""
-        while self.state is not State.STOPPED:
+        while self.exit is None or self.state is not State.STOPPED:
             await self._next_move()
-        return self.exit or Exit(ExitKind.SHUTDOWN)
+        return self.exit
 
     def when_stopped(self, callback: Callable[[Exit], None]) -> None:
         """Have a plain function called when it is gone for good, at once if it is."""
-        if self.state is State.STOPPED:
-            callback(self.exit or Exit(ExitKind.SHUTDOWN))
+        if self.exit is not None and self.state is State.STOPPED:
+            callback(self.exit)
+        elif self._on_stopped is None:
+            self._on_stopped = [callback]
         else:
             self._on_stopped.append(callback)
 
@@ -298,8 +284,28 @@ class Cell(Generic[M]):
             self._moved = trio.lowlevel.ParkingLot()
         await self._moved.park()
 
-    def _fail_lost(self, error: Exception) -> None:
-        lost = [*(self._deferred or ()), *([self.handling] if isinstance(self.handling, Call) else [])]
-        for call in lost:
-            call.fail(error)
+    def _cancel(self, exit: Exit) -> None:  # noqa: A002 - the standard term
+        """Cancel the incarnation; if that is what ends it, it ended like this."""
+        self._cut = exit
+        self.scope.cancel(reason=exit.reason)
+
+    def _report_crash(self, exit: Exit) -> None:  # noqa: A002 - the standard term
+        self.last_crash = f"{type(exit.error).__name__}: {exit.error}"
+        _log.error("%s crashed in its incarnation %d", self.path, self.incarnation, exc_info=exit.error)
+        if self.system.tap.watched:
+            now = trio.current_time()
+            event = ActorCrashed(self.path, self.kind, self.incarnation, now, self.last_crash, exit.error)
+            self.system.tap.emit(event)
+
+    def _lose_calls_at_hand(self, error_for: Callable[[object], Exception]) -> None:
+        if self.call is not None:
+            self.call.lose(error_for)
+        for call in self._deferred or ():
+            call.lose(error_for)
         self._deferred = None
+
+    def _restarting(self, message: object) -> ActorRestartingError:
+        return ActorRestartingError(f"{self.path}: ended while it worked on {type(message).__name__}")
+
+    def _stopped(self, message: object) -> ActorStoppedError:
+        return ActorStoppedError(self.path, message, f"stopped: {self.exit}")

@@ -1,15 +1,15 @@
 """A mailbox: two lanes, a bounded one for messages and an urgent one that is always open, and a doorbell.
 
-The doorbell is a Trio memory channel with room for one ring. A channel for each message would cost a checkpoint for
-each message, which was measured to be nearly the whole price of a message; the lanes are plain deques, and the receiver
-passes one checkpoint for each batch. The mailbox belongs to the actor and not to its incarnation, so what waits in it
-outlives a crash.
+The doorbell is a Trio memory channel with room for one ring. A channel that carries the messages themselves
+costs a checkpoint for each, which was measured to be nearly their whole price; the lanes are plain deques, and
+the receiver passes one checkpoint for each batch. The mailbox belongs to the actor and not to its incarnation,
+and hands messages out one at a time, so a crash costs the message at hand and no other.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import trio
 from attrs import define, field, frozen
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 M = TypeVar("M")
 
-BATCH = 256
-"""Messages between two checkpoints; other tasks then wait less than a millisecond for cheap handlers."""
+BATCH: Final = 256
+"""Messages between two checkpoints; with cheap handlers other tasks wait less than a millisecond for them."""
 
 
 @frozen
 class MailboxStatistics:
-    """Figures of a mailbox; those that count only ever grow, so two readings give a rate."""
+    """Figures of a mailbox; `received` and `refused` only grow, so two readings give a rate."""
 
     depth: int
     """Messages that wait now."""
@@ -38,7 +38,7 @@ class MailboxStatistics:
     high_water: int
     """The most messages that ever waited."""
     received: int
-    """Messages and urgent messages taken out so far."""
+    """Messages taken out so far, urgent ones included."""
     refused: int
     """Messages refused so far, for want of room or because the mailbox was closed."""
     waiting: int
@@ -72,6 +72,7 @@ class Mailbox(Generic[M]):
         "_putters",
         "_received",
         "_refused",
+        "_room",
         "_urgent",
         "_why_closed",
     )
@@ -81,13 +82,14 @@ class Mailbox(Generic[M]):
         self._owner = owner
         self._messages: deque[M] = deque()
         self._urgent: deque[M] = deque()
-        self._putters: deque[_Putter[M]] | None = None
+        self._room = capacity  # none once it is closed, so that the quick path has one test instead of two
         self._why_closed: str | None = None
         self._high_water = 0
         self._received = 0
         self._refused = 0
         self._asleep = False
-        # The doorbell is hung when somebody first waits: an actor that runs one node and ends never does.
+        # Made when they are first needed: many actors never receive, few senders ever meet a full mailbox.
+        self._putters: deque[_Putter[M]] | None = None
         self._doorbell: tuple[trio.MemorySendChannel[None], trio.MemoryReceiveChannel[None]] | None = None
 
     def __len__(self) -> int:
@@ -99,6 +101,8 @@ class Mailbox(Generic[M]):
         yield from self._urgent
         yield from self._messages
 
+    # --- sending ---
+
     def put_nowait(self, item: M) -> None:
         """Append a message.
 
@@ -106,12 +110,14 @@ class Mailbox(Generic[M]):
             MailboxFullError: there is no room; the item is inside.
             ActorStoppedError: the mailbox is closed; the item is inside.
         """
-        if self._why_closed is not None:
-            raise self._closed(item)
-        if len(self._messages) >= self._capacity:
-            self._refused += 1
-            raise MailboxFullError(self._owner, item, f"its mailbox is full ({self._capacity} messages)")
-        self._append(item)
+        depth = len(self._messages)
+        if depth >= self._room:
+            raise self._refusal(item)
+        self._messages.append(item)
+        if depth >= self._high_water:
+            self._high_water = depth + 1
+        if self._asleep:
+            self.ring()
 
     def put_urgent(self, item: M) -> None:
         """Append to the urgent lane, which is never full.
@@ -120,7 +126,7 @@ class Mailbox(Generic[M]):
             ActorStoppedError: the mailbox is closed; the item is inside.
         """
         if self._why_closed is not None:
-            raise self._closed(item)
+            raise self._refusal(item)
         self._urgent.append(item)
         if self._asleep:
             self.ring()
@@ -134,16 +140,37 @@ class Mailbox(Generic[M]):
             ActorStoppedError: the mailbox is closed, or was closed meanwhile; the item is inside.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        if self._why_closed is None and len(self._messages) >= self._capacity:
-            await self._wait_for_room(item)
+        if self.full:
+            await self.wait_for_room(item)
         else:
             self.put_nowait(item)
             await trio.lowlevel.cancel_shielded_checkpoint()
 
-    async def ready(self) -> None:
-        """Wait until something may be there to receive; always a checkpoint.
+    @property
+    def full(self) -> bool:
+        """Whether a message would have to wait for room."""
+        return len(self._messages) >= self._room and self._why_closed is None
 
-        A ring wakes the receiver too, so it may find nothing.
+    async def wait_for_room(self, item: M) -> None:
+        """Append a message to a full mailbox as soon as it is its turn."""
+        if self._putters is None:
+            self._putters = deque()
+        putter = _Putter(item)
+        self._putters.append(putter)
+        try:
+            await putter.woken.wait()
+        except trio.Cancelled:
+            self._putters.remove(putter)
+            raise
+        if not putter.accepted:
+            raise self._refusal(item)
+
+    # --- receiving ---
+
+    async def ready(self) -> None:
+        """Wait until there may be something to take; always a checkpoint.
+
+        A ring ends the wait too, so there may be nothing.
         """
         if self._urgent or self._messages:
             await trio.lowlevel.checkpoint()
@@ -162,39 +189,39 @@ class Mailbox(Generic[M]):
             self._asleep = False
             self._doorbell[0].send_nowait(None)
 
-    def get_nowait(self) -> M:
-        """Take the next message, an urgent one if there is any.
-
-        Raises:
-            trio.WouldBlock: nothing waits.
-        """
-        if self._urgent:
-            item = self._urgent.popleft()
-        elif self._messages:
-            item = self._messages.popleft()
-            if self._putters:
-                self._admit()
-        else:
-            raise trio.WouldBlock
-        self._received += 1
-        return item
+    def drain(self, limit: int = BATCH) -> Iterator[M]:
+        """Take what waits, one at a time and urgent ones first whenever they came, at most `limit` in all."""
+        urgent, messages = self._urgent, self._messages
+        for _ in range(limit):
+            if urgent:
+                item = urgent.popleft()
+            elif messages:
+                item = messages.popleft()
+                if self._putters:
+                    self._admit(self._putters.popleft())
+            else:
+                return
+            self._received += 1
+            yield item
 
     async def receive(self, limit: int = BATCH) -> list[M]:
         """Wait for messages and take all urgent ones and up to `limit` others, with one checkpoint for all."""
         await self.ready()
         while not self:
             await self.ready()
-        count = len(self._urgent) + min(limit, len(self._messages))
-        return [self.get_nowait() for _ in range(count)]
+        return list(self.drain(len(self._urgent) + limit))
+
+    # --- the end ---
 
     def close(self, why: str) -> list[M]:
-        """Refuse everything from now on, to waiting senders too; returns what was left.
+        """Refuse everything from now on, and those who wait for room too; returns what was left.
 
         Args:
             why: the reason, for the errors of those who are refused.
         """
-        left = [*self._urgent, *self._messages]
+        left = list(self)
         self._why_closed = why
+        self._room = 0
         self._urgent.clear()
         self._messages.clear()
         while self._putters:
@@ -214,34 +241,14 @@ class Mailbox(Generic[M]):
             waiting=len(self._putters or ()),
         )
 
-    def _append(self, item: M) -> None:
-        self._messages.append(item)
-        if len(self._messages) > self._high_water:
-            self._high_water = len(self._messages)
-        if self._asleep:
-            self.ring()
+    def _admit(self, putter: _Putter[M]) -> None:
+        """Let a sender in; its message is in the mailbox before its task wakes, so nobody can slip in between."""
+        putter.accepted = True
+        putter.woken.set()
+        self._messages.append(putter.item)
 
-    async def _wait_for_room(self, item: M) -> None:
-        if self._putters is None:
-            self._putters = deque()
-        putter = _Putter(item)
-        self._putters.append(putter)
-        try:
-            await putter.woken.wait()
-        except trio.Cancelled:
-            self._putters.remove(putter)
-            raise
-        if not putter.accepted:
-            raise self._closed(item)
-
-    def _admit(self) -> None:
-        """Let the first sender in who waits; its message is in the mailbox before the sender's task wakes."""
-        if self._putters:
-            putter = self._putters.popleft()
-            putter.accepted = True
-            putter.woken.set()
-            self._append(putter.item)
-
-    def _closed(self, item: M) -> ActorStoppedError:
+    def _refusal(self, item: M) -> ActorStoppedError | MailboxFullError:
         self._refused += 1
-        return ActorStoppedError(self._owner, item, self._why_closed or "")
+        if self._why_closed is not None:
+            return ActorStoppedError(self._owner, item, self._why_closed)
+        return MailboxFullError(self._owner, item, f"its mailbox is full ({self._capacity} messages)")

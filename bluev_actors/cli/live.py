@@ -3,19 +3,77 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
-from rich.text import Text
+from rich.segment import Segment
+from rich.style import Style
 
 from bluev_actors.cli.lines import closing_lines, line_of
-from bluev_actors.cli.picture import ICONS, PLAIN_ICONS, frame
-from bluev_actors.protocol.messages import NodeEventMessage, NodeLogMessage
+from bluev_actors.cli.picture import ASCII_ICONS, frame
+from bluev_actors.protocol.messages import Gap, NodeEventMessage, NodeLogMessage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import ConsoleOptions, RenderResult
+
     from bluev_actors.cli.outline import Outline
+    from bluev_actors.cli.picture import Row
     from bluev_actors.client.feed import RunUpdate
     from bluev_actors.workflows.run_state import RunState
+
+
+class LivePicture:
+    """Draws a run in place, and what its nodes say above it.
+
+    A frame is drawn when the run is looked at and not when something happens, so a busy run costs no more than a
+    quiet one; the first comes after a tenth of a second, which many runs never see.
+    """
+
+    pace = 0.1
+
+    def __init__(self, outline: Outline, console: Console | None = None) -> None:
+        self._outline = outline
+        self._console = console or Console(highlight=False, markup=False)
+        self._ascii = self._console.encoding.lower() not in ("utf-8", "utf8")
+        self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
+
+    def show(self, updates: Sequence[RunUpdate], state: RunState) -> None:
+        """Draw a frame."""
+        self._live.start()
+        for update in updates:
+            if isinstance(update, NodeLogMessage | NodeEventMessage | Gap):
+                self._console.print(line_of(update, state), soft_wrap=True)
+        self._live.update(self._frame(state), refresh=True)
+
+    def close(self, state: RunState | None) -> None:
+        """Leave the last frame standing and write how it ended below it."""
+        self._live.stop()
+        if state is not None:
+            self._console.print("\n".join(closing_lines(state)), soft_wrap=True)
+
+    def _frame(self, state: RunState) -> Frame:
+        width, height = self._console.size
+        rows = frame(state, self._outline, time.time(), (width, height - 1))
+        return Frame([self._in_ascii(row) for row in rows] if self._ascii else list(rows))
+
+    @staticmethod
+    def _in_ascii(row: Row) -> Row:
+        return [word._replace(text=word.text.translate(ASCII_ICONS)) for word in row]
+
+
+class Frame:
+    """Rows of styled words, handed to rich as they are: nothing is measured or wrapped again."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = rows
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Give rich the words."""
+        del console, options
+        for row in self._rows:
+            for text, style in row:
+                yield Segment(text, Style.parse(style))
+            yield Segment.line()

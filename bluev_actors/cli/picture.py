@@ -39,18 +39,7 @@ ICONS: Final = {
     "skipped": "–",
     "cancelled": "⊘",
 }
-PLAIN_ICONS: Final = {
-    "pending": ".",
-    "ready": ".",
-    "running": ">",
-    "retrying": "~",
-    "waiting": ":",
-    "paused": "=",
-    "completed": "+",
-    "failed": "x",
-    "skipped": "-",
-    "cancelled": "/",
-}
+ASCII_ICONS: Final = str.maketrans("·●↻…‖✓✗–⊘━─", ".>~:=+x-/=-")
 """For terminals whose character set has no others."""
 
 STYLES: Final = {

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bluev_actors.daemon.socket import Socket
     from bluev_actors.engine.run_handle import RunHandle
     from bluev_actors.errors import ProtocolError
+    from bluev_actors.protocol.messages import NodeProgressMessage
     from bluev_actors.workflows.run_events import Recorded
     from bluev_actors.workflows.values import JsonObject
 
@@ -130,10 +131,13 @@ class Conversation:
         """Whether this connection's session started a run."""
         return self.hub.session_of(run_id) == self.session_id
 
-    @property
-    def follows_live(self) -> bool:
-        """Whether it is up to date and reads fast enough for what is not stored, such as progress."""
-        return self.feed.state == "live" and not self.clogged
+    def wants_progress(self, message: NodeProgressMessage) -> bool:
+        """Whether this connection gets a message that is not stored: only if it is up to date and reads fast enough."""
+        if self.feed.state != "live" or self.clogged:
+            return False
+        return self.subscriptions.wants(
+            message.type, message.run_id, message.workflow_id, own=self.owns(message.run_id)
+        )
 
     @property
     def clogged(self) -> bool:

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 
-_AUTHORITY: Final = re.compile(
-    r"(?P<host>\[[0-9a-f:.]+\]|[^\s\[\]:/?#@,]+)(?::(?P<port>[0-9]{1,5}))?", re.IGNORECASE
-)
+_AUTHORITY: Final = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[^\s\[\]:/?#@,]+)(?::(?P<port>[0-9]{1,5}))?", re.IGNORECASE)
 _ORIGIN: Final = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#@]+)", re.IGNORECASE)
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _SESSION_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
@@ -80,7 +78,8 @@ def normal_host(host: str) -> str:
 
 
 def _hosts(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(normal_host(name) for name in names)
+    authorities = {name: parse_authority(name) for name in names}
+    return frozenset(parsed.host if parsed else normal_host(name) for name, parsed in authorities.items())
 
 
 def _origins(origins: Iterable[str]) -> frozenset[tuple[str, Authority]]:
@@ -120,9 +119,7 @@ class Guard:
         """A missing Host passes: no browser leaves it out, and HTTP/1.1 without it is malformed already."""
         if head.authority is None or self._knows(parse_authority(head.authority)):
             return None
-        return Refusal(
-            421, "misdirected", "This daemon does not answer to that host name (--allow-host-header)."
-        )
+        return Refusal(421, "misdirected", "This daemon does not answer to that host name (--allow-host-header).")
 
     def _knows(self, authority: Authority | None) -> bool:
         if authority is None:
@@ -171,9 +168,7 @@ def content_refusal(head: RequestHead) -> Refusal | None:
         return None
     if (declared or "").partition(";")[0].strip().lower() == "application/json":
         return None
-    return Refusal(
-        415, "unsupported_media_type", "The body must be JSON, sent as Content-Type: application/json."
-    )
+    return Refusal(415, "unsupported_media_type", "The body must be JSON, sent as Content-Type: application/json.")
 
 
 def session_id_of(path: str) -> str | None:
@@ -191,7 +186,5 @@ def session_id_of(path: str) -> str | None:
         raise Refused(Refusal(404, "not_found", "There is a WebSocket at /ws and /ws/{session_id} only."))
     session_id = unquote(path.removeprefix("/ws/"))
     if not _SESSION_ID.fullmatch(session_id):
-        raise Refused(
-            Refusal(400, "bad_session_id", "A session_id has 1 to 128 of the characters A-Z a-z 0-9 . _ ~ -")
-        )
+        raise Refused(Refusal(400, "bad_session_id", "A session_id has 1 to 128 of the characters A-Z a-z 0-9 . _ ~ -"))
     return session_id

@@ -10,14 +10,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from attrs import frozen
 
 from bluev_actors.actors import ActorCrashed, ActorEvent, ActorRestarted, ActorStarted, ActorStopped
 from bluev_actors.daemon.frames import text_frame
 from bluev_actors.protocol.codec import encode
-from bluev_actors.protocol.messages import ActorStatusUpdate, NodeProgressMessage
+from bluev_actors.protocol.messages import ActorStatusUpdate
 from bluev_actors.protocol.wire_events import progress_message, sendable
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from bluev_actors.daemon.hub import Hub
     from bluev_actors.protocol.messages import ServerMessage
     from bluev_actors.workflows.run_events import NodeProgress, Recorded
+
+T = TypeVar("T")
 
 _log: Final = logging.getLogger(__name__)
 
@@ -65,30 +67,20 @@ class Publisher:
         for recorded in batch:
             session_id = self.hub.session_of(recorded.run_id) or ""
             for conversation in self.hub.audience.of_run(recorded.run_id, recorded.workflow_id, session_id):
-                with _at_its_own_risk(conversation):
-                    conversation.feed.offer(recorded)
+                _at_its_own_risk(conversation, conversation.feed.offer, recorded)
 
     def publish_progress(self, run_id: str, workflow_id: str, progress: NodeProgress, at: float) -> None:
         """Show how far a node is; it is not stored, so only who is up to date gets it."""
         session_id = self.hub.session_of(run_id) or ""
-        frame: bytes | None = None
-        for conversation in self.hub.audience.of_run(run_id, workflow_id, session_id):
-            with _at_its_own_risk(conversation):
-                if conversation.follows_live and conversation.subscriptions.wants(
-                    NodeProgressMessage.type, run_id, workflow_id, own=conversation.owns(run_id)
-                ):
-                    frame = frame or _frame(progress_message(run_id, workflow_id, progress, at))
-                    conversation.socket.send(frame)
+        message = progress_message(run_id, workflow_id, progress, at)
+        listeners = self.hub.audience.of_run(run_id, workflow_id, session_id)
+        self._tell([it for it in listeners if it.wants_progress(message)], message)
 
     def publish_change(self, event: ActorEvent) -> None:
         """Show a change of the supervision tree to those who asked for it by name."""
         listeners = self.hub.audience.of_tree()
-        if not listeners:
-            return
-        frame = _frame(status_update(event, self.hub.timestamp()))
-        for conversation in listeners:
-            with _at_its_own_risk(conversation):
-                conversation.socket.send(frame)
+        if listeners:
+            self._tell(listeners, status_update(event, self.hub.timestamp()))
 
     def broadcast(self, payload: bytes, event_type: str | None = None) -> int:
         """Send a JSON object as it is to every connection, or to those subscribed to `event_type`.
@@ -96,25 +88,28 @@ class Publisher:
         Returns:
             How many connections it was sent to.
         """
-        frame = text_frame(payload)
         chosen = [it for it in self.hub.sessions if it.subscriptions.wants_broadcast(event_type)]
-        for conversation in chosen:
-            conversation.socket.send(frame)
+        _send(chosen, text_frame(payload))
         return len(chosen)
 
+    @staticmethod
+    def _tell(listeners: Sequence[Conversation], message: ServerMessage) -> None:
+        if listeners:
+            _send(listeners, text_frame(encode(message)))
 
-@contextmanager
-def _at_its_own_risk(conversation: Conversation) -> Iterator[None]:
+
+def _send(listeners: Sequence[Conversation], frame: bytes) -> None:
+    for conversation in listeners:
+        _at_its_own_risk(conversation, conversation.socket.send, frame)
+
+
+def _at_its_own_risk(conversation: Conversation, tell: Callable[[T], None], what: T) -> None:
     """A bug met while telling one connection costs that one its socket, which it can resume, and nobody else."""
     try:
-        yield
+        tell(what)
     except Exception:
-        _log.exception("connection %s could not be told of an event and is closed", conversation.id)
+        _log.exception("%s could not be told of something and is closed", conversation.id)
         conversation.break_off()
-
-
-def _frame(message: ServerMessage) -> bytes:
-    return text_frame(encode(message))
 
 
 def status_update(event: ActorEvent, timestamp: str) -> ActorStatusUpdate:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -141,7 +140,7 @@ class MemoryJournal:
     """A journal that dies with the process.
 
     The events of a live run are all kept, for the run may have to be rebuilt from them. Beyond `capacity` events in
-    all, the oldest of runs that have ended go.
+    all, and some slack, the oldest of runs that have ended go.
 
     Args:
         capacity: how many events to hold for replay.
@@ -150,9 +149,10 @@ class MemoryJournal:
     def __init__(self, capacity: int = 100_000) -> None:
         self.epoch = uuid.uuid4().hex
         self._capacity = capacity
+        self._slack = capacity // 16
         self._cursor = 0
         self._runs: dict[str, _RunLog] = {}
-        self._all: deque[Recorded] = deque()
+        self._all: list[Recorded] = []
         self._subscribers: list[Subscriber] = []
 
     @property
@@ -184,9 +184,16 @@ class MemoryJournal:
         log.readers.unpark_all()
         self._cursor = batch[-1].cursor
         self._all.extend(batch)
-        while len(self._all) > self._capacity:
-            self._drop_oldest(self._all.popleft())
+        if len(self._all) > self._capacity + self._slack:
+            self._trim()
         return batch
+
+    def _trim(self) -> None:
+        """Drop what is beyond the capacity, some at a time, for to shift a list costs its length."""
+        excess = len(self._all) - self._capacity
+        for oldest in self._all[:excess]:
+            self._drop_oldest(oldest)
+        del self._all[:excess]
 
     def _drop_oldest(self, oldest: Recorded) -> None:
         log = self._runs.get(oldest.run_id)
@@ -218,7 +225,7 @@ class MemoryJournal:
         first = self._all[0].cursor if self._all else self._cursor + 1
         if after + 1 < first:
             raise HistoryExpiredError(f"the events up to {first - 1} are no longer held")
-        return list(_newest(self._all, self._cursor - after))
+        return self._all[after + 1 - first :]
 
     async def changed(self, run_id: str) -> None:
         """Wait until something more of this run is committed, or until it is forgotten."""
@@ -255,10 +262,3 @@ class MemoryJournal:
             return self._runs[run_id]
         except KeyError:
             raise RunNotFoundError(f"there is no run {run_id}") from None
-
-
-def _newest(events: deque[Recorded], count: int) -> list[Recorded]:
-    """The last `count` events, oldest first; what is near the end of a deque is near, whatever its length."""
-    newest = [events[-n] for n in range(1, min(count, len(events)) + 1)]
-    newest.reverse()
-    return newest

@@ -24,6 +24,7 @@ from attrs import fields
 from hypothesis import strategies as st
 
 from bluev_actors.protocol.codec import encode
+from bluev_actors.protocol.json_text import is_object
 from bluev_actors.protocol.messages import (
     CLIENT_MESSAGES,
     SERVER_MESSAGES,
@@ -148,7 +149,7 @@ def _containers(document: Json) -> list[Container]:
 
 
 def _keys(container: Container) -> list[Any]:
-    return list(container if type(container) is dict else range(len(container)))
+    return list(container) if is_object(container) else list(range(len(container)))
 
 
 def _delete(draw: st.DrawFn, container: Container) -> None:
@@ -161,7 +162,7 @@ def _replace(draw: st.DrawFn, container: Container) -> None:
 
 def _rename_or_double(draw: st.DrawFn, container: Container) -> None:
     key = draw(st.sampled_from(_keys(container)))
-    if type(container) is dict:
+    if is_object(container):
         container[draw(st.text(max_size=10))] = container.pop(key)
     else:
         container.append(deepcopy(container[key]))
@@ -194,7 +195,8 @@ def _field(name: str, form: Form) -> Strategy:
 def _form(form: Form) -> Strategy:
     if form in _FORMS:
         return _FORMS[form]
-    origin, args = get_origin(form), get_args(form)
+    origin: Form = get_origin(form)
+    args = get_args(form)
     if origin is Literal:
         return st.sampled_from(args)
     if origin in (Union, UnionType):

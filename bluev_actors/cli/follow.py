@@ -1,0 +1,90 @@
+"""Following a run to its end, and what Ctrl-C means meanwhile."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bluev_actors.cli.display import Display
+    from bluev_actors.cli.source import Source
+    from bluev_actors.workflows.run_state import RunState
+
+EXIT_BY_STATUS: Final = {"completed": 0, "failed": 1, "stopped": 3}
+"""What a process that followed a run ends with."""
+INVALID: Final = 2
+LEFT: Final = 130
+"""Somebody pressed Ctrl-C."""
+
+
+async def follow(source: Source, display: Display) -> RunState:
+    """Show a run until it has ended. The display is closed whatever happens."""
+    ended: RunState | None = None
+    try:
+        while not source.exhausted:
+            display.show(await source.take(display.pace), source.state)
+        ended = source.state
+    finally:
+        display.close(ended)
+    return ended
+
+
+class Interrupts:
+    """What Ctrl-C, or SIGTERM, does: by default it ends the block.
+
+    Attributes:
+        came: whether one has come.
+        react: called with each one instead of ending the block.
+    """
+
+    def __init__(self, scope: trio.CancelScope) -> None:
+        self.came = False
+        self.react: Callable[[], Awaitable[object]] | None = None
+        self._scope = scope
+
+    async def listen(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Wait for signals. A task of its own."""
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            task_status.started()
+            async for _ in signals:
+                self.came = True
+                await self._act()
+
+    async def _act(self) -> None:
+        react, self.react = self.react, None
+        if react is None:
+            self._scope.cancel()
+        else:
+            await react()
+
+
+async def until_interrupted(work: Callable[[Interrupts], Awaitable[int]]) -> int:
+    """Do `work`, which says what the process ends with; Ctrl-C ends it, unless it says what else Ctrl-C is to do."""
+    code, failure = LEFT, None
+    async with trio.open_nursery() as nursery:
+        interrupts = Interrupts(nursery.cancel_scope)
+        await nursery.start(interrupts.listen)
+        try:
+            code = await work(interrupts)
+        except Exception as error:  # noqa: BLE001 - raised again below, bare instead of in the nursery's group
+            failure = error
+        nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+    return LEFT if interrupts.came else code
+
+
+async def follow_there(run: RemoteRun, display: Display) -> int:
+    """Show a daemon's run until it has ended; returns what the process ends with."""
+    source = DaemonSource(run)
+    failure: ClientError | None = None
+    code = 0
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(source.pump)
+        state = await follow(source, display)
+        nursery.cancel_scope.cancel()
+    return EXIT_BY_STATUS[state.status]

@@ -1,0 +1,295 @@
+"""The daemon's settings: from a TOML file, the environment and flags, the later beating the earlier.
+
+A wrong setting is never guessed at or passed over: each error names the key, where it was found and what would be
+right.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeGuard, get_args
+
+from attrs import asdict, field, frozen
+
+from bluev_actors.daemon.guard import Guard, parse_origin
+from bluev_actors.daemon.limits import Limits
+from bluev_actors.engine.limits import RuntimeLimits
+from bluev_actors.errors import ConfigError
+
+if TYPE_CHECKING:
+    from typed_settings.types import OptionInfo
+
+ENV_PREFIX: Final = "BLUEV_ACTORS_"
+
+LATER: Final = frozenset(
+    {"data_dir", "sync", "token_file", "tls_cert", "tls_key", "secrets_file", "files_root", "allow_host"}
+)
+"""Settings that the contract names and this version has not."""
+
+_NOT_OURS: Final = (f"{ENV_PREFIX}URL", f"{ENV_PREFIX}SECRET_")
+"""Variables with our prefix that are no settings of the daemon: the clients' address, and secrets for nodes."""
+
+_WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, not bound
+_MAY_BE_ZERO: Final = frozenset({"port", "drain_timeout"})
+_HIGHEST_PORT: Final = 65535
+
+LogFormat: TypeAlias = Literal["auto", "pretty", "json"]
+
+
+@frozen
+class Settings:
+    """How a daemon is to run.
+
+    Attributes:
+        host: the address to listen on.
+        port: the port to listen on; 0 for any free one.
+        memory: keep nothing on disk, which in this version is so in any case.
+        nodes: files or modules with the user's own node types.
+        allow: node types that touch the outside, switched on by exact name.
+        insecure: whether another host than loopback is allowed without tokens.
+        allow_origin: origins of pages that may use the daemon besides its own.
+        allow_host_header: names by which requests may call it besides loopback names and `host`.
+        heartbeat: seconds between two heartbeats.
+        drain_timeout: seconds that runs have when the daemon goes down.
+        log_format: `pretty`, `json`, or `auto`, which is pretty on a terminal.
+        config: the file that settings were read from, if any.
+        limits: what one peer may cost.
+        runs: what the engine takes.
+        sources: where each setting comes from that is no default, by its name.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8765
+    memory: bool = False
+    nodes: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    insecure: bool = False
+    allow_origin: tuple[str, ...] = ()
+    allow_host_header: tuple[str, ...] = ()
+    heartbeat: float = 30.0
+    drain_timeout: float = 10.0
+    log_format: LogFormat = "auto"
+    config: str = ""
+    limits: Limits = Limits()
+    runs: RuntimeLimits = RuntimeLimits()
+    sources: dict[str, str] = field(factory=dict, init=False, eq=False, repr=False)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the daemon."""
+        try:
+            return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def guard(self) -> Guard:
+        """The door's rules that follow from these settings."""
+        return Guard(
+            hosts=(self.host, *self.allow_host_header),
+            origins=self.allow_origin,
+            any_address=self.host in _WILDCARDS,
+        )
+
+
+def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Put the settings together.
+
+    Args:
+        flags: by the names of `Settings`; None and () stand for one that was not given. `config` names the file.
+        environ: the environment; the process's own by default.
+
+    Raises:
+        ConfigError: a setting is unknown, not in this version, of the wrong type, out of its range, or does not
+            go with another; or the file cannot be read.
+    """
+    import typed_settings as ts  # noqa: PLC0415 - takes long to load, and only who starts a daemon needs it
+    from typed_settings.cls_utils import deep_options  # noqa: PLC0415
+
+    options = {option.path: option for option in deep_options(Settings)}
+    layers = list(_layers(options, flags or {}, os.environ if environ is None else environ))
+    settings = ts.load_settings(Settings, [ts.loaders.DictLoader(_nested(values)) for _, values in layers])
+    for sources, _ in layers:
+        settings.sources.update(sources)
+    _check_mix(settings)
+    return settings
+
+
+def explain(settings: Settings) -> list[tuple[str, object, str]]:
+    """Every setting with its name, value and source, which is `default`, a file, a variable or a flag."""
+    values = asdict(settings, filter=lambda attribute, _: attribute.name != "sources")
+    return [(name, value, settings.sources.get(name, "default")) for name, value in _flat(values)]
+
+
+Layer: TypeAlias = tuple[dict[str, str], dict[str, object]]
+"""Sources and values, both by the setting's name."""
+
+
+def _layers(
+    options: Mapping[str, OptionInfo], flags: Mapping[str, object], environ: Mapping[str, str]
+) -> Iterator[Layer]:
+    """What file, environment and flags say, checked."""
+    given = {name: value for name, value in flags.items() if value not in (None, ())}
+    file = given.get("config") or environ.get(f"{ENV_PREFIX}CONFIG")
+    if file:
+        yield _layer(options, [(key, value, str(file)) for key, value in _flat(_read_file(str(file)))])
+    yield _layer(options, _variables(options, environ), from_text=True)
+    yield _layer(options, [(key, value, _flag(key)) for key, value in given.items()], from_text=True)
+
+
+def _layer(
+    options: Mapping[str, OptionInfo], found: list[tuple[str, object, str]], *, from_text: bool = False
+) -> Layer:
+    sources: dict[str, str] = {}
+    values: dict[str, object] = {}
+    for key, value, source in found:
+        name = key.replace("-", "_")
+        _check_name(name, options, source)
+        values[name] = _read(options[name], value, source, from_text=from_text)
+        sources[name] = source
+    return sources, values
+
+
+def _variables(options: Mapping[str, OptionInfo], environ: Mapping[str, str]) -> list[tuple[str, object, str]]:
+    names = {_variable(name): name for name in options}
+    ours = [name for name in environ if name.startswith(ENV_PREFIX) and not name.startswith(_NOT_OURS)]
+    return [(names.get(v, v.removeprefix(ENV_PREFIX).lower()), environ[v], v) for v in ours]
+
+
+def _variable(name: str) -> str:
+    return ENV_PREFIX + name.upper().replace(".", "_")
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _check_name(name: str, options: Mapping[str, OptionInfo], source: str) -> None:
+    if name in LATER:
+        raise ConfigError(f"{_flag(name)} is not in this version yet (from {source}).")
+    if name not in options:
+        near = get_close_matches(name, options, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ConfigError(f"There is no setting {name!r} (from {source}).{hint}")
+    if name == "config" and not source.startswith(("--", ENV_PREFIX)):
+        raise ConfigError(f"A config file cannot name another ({source}).")
+
+
+def _read_file(path: str) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - most daemons have no config file
+
+    try:
+        return tomllib.loads(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"The config file {path} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The config file {path} is not TOML: {error}.") from None
+
+
+def _read(option: OptionInfo, value: object, source: str, *, from_text: bool) -> object:
+    """The value in its type, if it is of that type and within its range."""
+    kind = _KINDS[option.cls]
+    if from_text and isinstance(value, str):
+        with suppress(ValueError):
+            value = kind.parse(value)
+    if kind.fits(value) and _within(option.path, value):
+        return value
+    wanted = f"{kind.wanted}{_range(option.path, value)}"
+    raise ConfigError(f"{option.path} must be {wanted}, not {value!r} (from {source}).")
+
+
+def _within(name: str, value: object) -> bool:
+    if name == "port":
+        return value in range(_HIGHEST_PORT + 1)
+    if not _is_number(value):
+        return True
+    return value > 0 or (value == 0 and name in _MAY_BE_ZERO)
+
+
+def _range(name: str, value: object) -> str:
+    if name == "port":
+        return f" from 0 to {_HIGHEST_PORT}"
+    return "" if _within(name, value) else " of 0 or more" if name in _MAY_BE_ZERO else " above 0"
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_whole(value: object) -> bool:
+    return _is_number(value) and isinstance(value, int)
+
+
+def _is_finite(value: object) -> bool:
+    return _is_number(value) and math.isfinite(value)
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
+
+
+def _parse_switch(text: str) -> bool:
+    if text.lower() in {"true", "yes", "on", "1"}:
+        return True
+    if text.lower() in {"false", "no", "off", "0"}:
+        return False
+    raise ValueError(text)
+
+
+def _parse_texts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+@frozen
+class _Kind:
+    """A type of setting: its name in errors, how text is read as it, and which values are of it."""
+
+    wanted: str
+    parse: Callable[[str], object]
+    fits: Callable[[object], bool]
+
+
+_KINDS: Final[Mapping[object, _Kind]] = {
+    bool: _Kind("true or false", _parse_switch, lambda value: isinstance(value, bool)),
+    int: _Kind("a whole number", int, _is_whole),
+    float: _Kind("a number", float, _is_finite),
+    str: _Kind("text", str, lambda value: isinstance(value, str)),
+    tuple[str, ...]: _Kind("a list of texts", _parse_texts, _is_texts),
+    LogFormat: _Kind("auto, pretty or json", str, lambda value: value in get_args(LogFormat)),
+}
+
+
+def _check_mix(settings: Settings) -> None:
+    """Refuse settings that are right alone and wrong together."""
+    if not settings.is_loopback and not settings.insecure:
+        raise ConfigError(
+            f"host {settings.host} can be reached from other machines, and this version has no tokens: whoever "
+            "reaches the port may do everything. Keep a loopback host, or accept that with --insecure."
+        )
+    for origin in settings.allow_origin:
+        if parse_origin(origin) is None:
+            source = settings.sources["allow_origin"]
+            raise ConfigError(f"allow_origin must be like https://example.org:8443, not {origin!r} (from {source}).")
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Names with dots instead of tables in tables."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _nested(values: Mapping[str, object]) -> dict[str, Any]:
+    """Tables in tables instead of names with dots; ours are two deep at most."""
+    tables: dict[str, Any] = {}
+    for name, value in values.items():
+        table, _, key = name.rpartition(".")
+        (tables.setdefault(table, {}) if table else tables)[key] = value
+    return tables

@@ -1,0 +1,159 @@
+"""What a run came to, or has come to so far: bounded in size, plain JSON, a pure function of its state."""
+
+from __future__ import annotations
+
+from collections import Counter
+from heapq import nlargest
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from bluev_actors.workflows.critical_path import critical_path
+from bluev_actors.workflows.graph import DONE
+from bluev_actors.workflows.times import rfc3339
+
+if TYPE_CHECKING:
+    from bluev_actors.workflows.graph import Workflow
+    from bluev_actors.workflows.run_events import Pause
+    from bluev_actors.workflows.run_state import NodeState, RunState
+    from bluev_actors.workflows.values import Json, JsonObject
+
+Ending: TypeAlias = Literal["completed", "failed", "stopped"]
+
+TOP: Final = 5
+"""How many of the slowest nodes, and of the errors, are listed."""
+MAX_TYPES: Final = 50
+MAX_PAUSES: Final = 50
+MAX_ERROR_TEXT: Final = 500
+_STATUSES: Final = (
+    "pending",
+    "running",
+    "retrying",
+    "waiting",
+    "paused",
+    "completed",
+    "failed",
+    "skipped",
+    "cancelled",
+)
+
+
+def summarise(
+    state: RunState, workflow: Workflow, *, ending: Ending | None = None, at: float | None = None
+) -> JsonObject:
+    """Sum a run up.
+
+    Args:
+        state: the run; it may be at any stage.
+        workflow: what it runs.
+        ending: how it is about to end, when the terminal event that will carry the summary is being written.
+        at: now, in seconds since 1970; None: the time of the last event.
+    """
+    now = state.updated_at if at is None else at
+    ended_at = state.finished_at if ending is None else now
+    return {
+        "run_id": state.run_id,
+        "workflow_id": state.workflow_id,
+        "state": ending or state.status,
+        "started_at": _time(state.started_at if state.seq else None),
+        "finished_at": _time(ended_at),
+        "duration": _seconds((now if ended_at is None else ended_at) - state.started_at) if state.seq else 0.0,
+        "paused_for": _paused_for(state, now if ended_at is None else ended_at),
+        "pauses": [_pause(pause) for pause in state.pauses[-MAX_PAUSES:]],
+        "nodes": _counts(state, workflow),
+        "attempts": state.attempts,
+        "max_parallel": state.max_parallel,
+        "slowest": _slowest(state),
+        "errors": _errors(state),
+        "critical_path": critical_path(state, workflow),
+        "per_type": _per_type(state, workflow),
+        "events_emitted": state.seq + (ending is not None),
+    }
+
+
+def results_of(state: RunState, workflow: Workflow) -> JsonObject:
+    """The outputs, by name, of each completed node with no connection going out."""
+    return {
+        node.id: known.outputs or {}
+        for node in workflow.nodes
+        if not workflow.outgoing[node.id]
+        and (known := state.nodes.get(node.id)) is not None
+        and known.status == "completed"
+    }
+
+
+def outputs_of(state: RunState, workflow: Workflow) -> JsonObject | None:
+    """The workflow's declared outputs by name; null for what its node did not give.
+
+    Returns:
+        None when the workflow declares none.
+    """
+    if not workflow.outputs:
+        return None
+    return {name: _output(state, it.node, it.output) for name, it in workflow.outputs.items()}
+
+
+def _output(state: RunState, node_id: str, output: str) -> Json:
+    return None if output == DONE else (state.node(node_id).outputs or {}).get(output)
+
+
+def _time(seconds: float | None) -> str | None:
+    return None if seconds is None else rfc3339(seconds)
+
+
+def _seconds(value: float) -> float:
+    return round(max(0.0, value), 6)
+
+
+def _paused_for(state: RunState, now: float) -> float:
+    running = 0.0 if state.paused_since is None else max(0.0, now - state.paused_since)
+    return _seconds(state.paused_for + running)
+
+
+def _pause(pause: Pause) -> JsonObject:
+    return {"at": rfc3339(pause.at), "until": _time(pause.until), "mode": pause.mode}
+
+
+def _counts(state: RunState, workflow: Workflow) -> JsonObject:
+    known = state.nodes.values()
+    tally = Counter(node.status for node in known)
+    untouched = sum(1 for node in workflow.nodes if node.id not in state.nodes)
+    return {
+        "total": len(state.nodes) + untouched,
+        **{status: tally[status] for status in _STATUSES},
+        "pending": tally["pending"] + tally["ready"] + untouched,
+        "cached": sum(1 for node in known if node.cached),
+        "retried": sum(1 for node in known if node.attempt > 1),
+    }
+
+
+def _slowest(state: RunState) -> list[JsonObject]:
+    timed = ((node.duration, node_id) for node_id, node in state.nodes.items() if node.duration > 0)
+    top = nlargest(TOP, timed, key=lambda pair: pair[0])
+    return [{"node_id": node_id, "duration": _seconds(duration)} for duration, node_id in top]
+
+
+def _errors(state: RunState) -> list[JsonObject]:
+    """The first failures, the first one first."""
+    failed = [pair for pair in state.nodes.items() if pair[1].status == "failed" and pair[1].error is not None]
+    failed.sort(key=lambda pair: pair[1].finished_at or 0.0)
+    return [_error(node_id, node) for node_id, node in failed[:TOP]]
+
+
+def _error(node_id: str, node: NodeState) -> JsonObject:
+    error = node.error
+    if error is None:
+        return {"node_id": node_id}
+    return {"node_id": node_id, "code": error.code, "message": error.message[:MAX_ERROR_TEXT]}
+
+
+def _per_type(state: RunState, workflow: Workflow) -> JsonObject:
+    """How many nodes of each type began, and the seconds they took together; the most used types first."""
+    counts: Counter[str] = Counter()
+    seconds: Counter[str] = Counter()
+    for node in workflow.nodes:
+        known = state.nodes.get(node.id)
+        if known is not None and known.first_started_at is not None:
+            counts[node.type] += 1
+            seconds[node.type] += known.duration  # type: ignore[assignment] # a counter of seconds counts in fractions
+    return {
+        name: {"count": count, "seconds": _seconds(seconds[name])} for name, count in counts.most_common(MAX_TYPES)
+    }
