@@ -1,12 +1,26 @@
 """The actor runtime: supervised actors with mailboxes, under Trio.
 
-From the ground up: `mailbox` and `call` carry messages, `lifecycle` and `restart` are the rules without I/O, `cell` is
-what outlives an actor's incarnations and `ref` is its address, `actor` is one incarnation's life, `supervisor` owns
-incarnations, `events` and `introspection` show them, and `system` opens a whole tree.
+From the ground up: `mailbox` and `call` carry messages; `lifecycle` and `restart` are rules without I/O; `cell`
+is what outlives an actor's incarnations and `ref` is its address; `actor` is what users write, `dispatch` finds
+its handlers and `incarnation` is one life of it; `children` and `supervisor` start, restart and stop them;
+`events` and `introspection` show them; `registry` names them; `system` opens a whole tree.
 """
 
-from bluev_actors.actors.actor import Actor, UnhandledMessageError, handles
+from bluev_actors.actors.actor import Actor
 from bluev_actors.actors.call import Call, Request
+from bluev_actors.actors.commands import (
+    ChildCounts,
+    ChildInfo,
+    CountChildren,
+    DeleteChild,
+    LookUp,
+    RestartChild,
+    StartChild,
+    StopChild,
+    SupervisorCommand,
+    WhichChildren,
+)
+from bluev_actors.actors.dispatch import UnhandledMessageError, handles
 from bluev_actors.actors.events import (
     ActorCrashed,
     ActorEvent,
@@ -21,20 +35,17 @@ from bluev_actors.actors.lifecycle import State
 from bluev_actors.actors.mailbox import Mailbox, MailboxStatistics
 from bluev_actors.actors.ref import Ref, Rejected
 from bluev_actors.actors.registry import Registry
-from bluev_actors.actors.restart import ChildSpec, Exit, ExitKind, Restart, RestartBudget, Strategy, child
-from bluev_actors.actors.supervisor import (
-    ChildCounts,
-    ChildInfo,
-    CountChildren,
-    DeleteChild,
-    LookUp,
-    RestartChild,
-    StartChild,
-    StopChild,
-    Supervisor,
-    SupervisorCommand,
-    WhichChildren,
+from bluev_actors.actors.restart import (
+    ChildSpec,
+    Exit,
+    ExitKind,
+    Restart,
+    RestartBudget,
+    RestartWindow,
+    Strategy,
+    child,
 )
+from bluev_actors.actors.supervisor import Supervisor
 from bluev_actors.actors.system import System, open_system
 
 __all__ = [
@@ -64,6 +75,7 @@ __all__ = [
     "Restart",
     "RestartBudget",
     "RestartChild",
+    "RestartWindow",
     "StartChild",
     "State",
     "StopChild",

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import trio
 from attrs import frozen
 
-from bluev_actors.actors.call import Call
+from bluev_actors.actors.call import is_call
 from bluev_actors.actors.lifecycle import ALIVE, State
-from bluev_actors.actors.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,10 +60,8 @@ class ActorSnapshot:
 def snapshot(cell: Cell[Any]) -> ActorSnapshot:
     """Take the picture of an actor and all below it."""
     now = trio.current_time()
-    actor = cell.actor
     mailbox = cell.mailbox.statistics()
-    window = actor.window if isinstance(actor, Supervisor) else cell.window
-    cells = actor.cells if isinstance(actor, Supervisor) else ()
+    window = cell.window if cell.children is None else cell.children.window
     return ActorSnapshot(
         id=cell.spec.id,
         path=cell.path,
@@ -80,7 +77,7 @@ def snapshot(cell: Cell[Any]) -> ActorSnapshot:
         restarts_in_window=None if window is None else window.count(now),
         restarts_left=None if window is None else window.left(now),
         last_crash=cell.last_crash,
-        children=tuple(snapshot(child) for child in cells),
+        children=tuple(snapshot(child) for child in cell.children or ()),
     )
 
 
@@ -88,7 +85,7 @@ def _handling(cell: Cell[Any], now: float) -> Handling | None:
     item = cell.handling
     if item is None or cell.state not in ALIVE:
         return None
-    message = item.message if isinstance(item, Call) else item
+    message: object = item.message if is_call(item) else item
     return Handling(type(message).__name__, now - cell.handling_since)
 
 

@@ -7,14 +7,14 @@ may have many of them, one after another, and never two at a time.
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class State(Enum):
+class State(StrEnum):
     """Where an actor is in its life."""
 
     STARTING = "starting"

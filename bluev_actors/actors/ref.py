@@ -103,7 +103,7 @@ class Ref(Generic[M_contra]):
         """
         await self._cell.mailbox.put(message)
 
-    async def ask(self, message: Request[R], *, timeout: float = 5.0, urgent: bool = False) -> R:
+    async def ask(self, message: Request[R], *, timeout: float = 5.0, urgent: bool = False) -> R:  # noqa: ASYNC109 - as in gen_server:call
         """Send a request and wait for its answer.
 
         Args:
@@ -118,30 +118,30 @@ class Ref(Generic[M_contra]):
             BluevError: whatever its handler rejected the request with.
         """
         call = Call(message)
-        with trio.move_on_after(timeout):
-            return await self._wait_for(call, urgent=urgent)
-        raise AskTimeoutError(f"{self.path}: no answer to {type(message).__name__} within {timeout:g} s")
-
-    async def _wait_for(self, call: Call[R], *, urgent: bool) -> R:
         asker = own_cell.get()
         if asker is not None:
             asker.waiting_on = self.path
         try:
-            await self._post(call, urgent=urgent)
-            return await call.wait()
+            with trio.move_on_after(timeout):
+                await self._post(call, urgent=urgent)
+                return await call.wait()
         finally:
             if asker is not None:
                 asker.waiting_on = ""
+        raise AskTimeoutError(f"{self.path}: no answer to {type(message).__name__} within {timeout:g} s")
 
     async def _post(self, call: Call[Any], *, urgent: bool) -> None:
-        """Put a call in the mailbox; an error speaks of the request, not of its envelope."""
-        if self._cell.state is State.STOPPING:
-            raise self._cell.refusal(call.message)
+        """Put a call in the mailbox; an error speaks of the request and not of its envelope."""
+        cell = self._cell
+        if cell.state is State.STOPPING:
+            raise cell.refusal(call.message)
         try:
             if urgent:
-                self._cell.mailbox.put_urgent(call)
+                cell.mailbox.put_urgent(call)
+            elif cell.mailbox.full:
+                await cell.mailbox.wait_for_room(call)
             else:
-                await self._cell.mailbox.put(call)
+                cell.mailbox.put_nowait(call)
         except ActorStoppedError as error:
             error.undelivered = call.message
             raise
@@ -149,8 +149,8 @@ class Ref(Generic[M_contra]):
     def stop(self, reason: str = "") -> None:
         """Ask it to end for good, whatever its restart policy; it does so before it takes another message.
 
-        One that is still busy after its contract's `shutdown` seconds is cancelled; one that takes no messages is
-        cancelled at once. Does not wait: `stopped` does.
+        One that is still busy after the `shutdown` seconds of its contract is cancelled; one that takes no
+        messages is cancelled at once. Does not wait: `stopped` does.
         """
         self._cell.request_stop(reason)
 

@@ -201,9 +201,7 @@ def decide(
     if not window.allows(now):
         return GIVE_UP if spec.budget is None else KEEP_PLACE
     group = restart_group(spec.id, strategy, siblings)
-    return Decision(
-        Verdict.RESTART, tuple(s.id for s in group), tuple(s.id for s in group if s.restart != "temporary")
-    )
+    return Decision(Verdict.RESTART, tuple(s.id for s in group), tuple(s.id for s in group if s.restart != "temporary"))
 
 
 def is_restarted(restart: Restart, exit: Exit) -> bool:  # noqa: A002 - the standard term

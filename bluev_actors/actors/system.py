@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from bluev_actors.actors.actor import live
+from bluev_actors.actors.incarnation import live
 from bluev_actors.actors.cell import Cell
 from bluev_actors.actors.events import Subscriber, Tap
 from bluev_actors.actors.introspection import ActorSnapshot, snapshot
 from bluev_actors.actors.ref import Ref
 from bluev_actors.actors.registry import Registry
 from bluev_actors.actors.restart import ChildSpec, Strategy
-from bluev_actors.actors.supervisor import StartChild, Supervisor, sole_error
+from bluev_actors.actors.commands import StartChild
+from bluev_actors.actors.supervisor import Supervisor, sole_error
 
 from bluev_actors.errors import ChildStartError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from bluev_actors.actors.actor import Actor
 
@@ -98,7 +99,7 @@ class System:
 @asynccontextmanager
 async def open_system(
     *children: ChildSpec, strategy: Strategy = "one_for_one", intensity: int = 3, period: float = 5.0
-) -> AsyncIterator[System]:
+) -> AsyncGenerator[System]:
     """Run an actor system for the length of a block.
 
     Leaving the block, in whatever way, stops all actors in reverse order; each has the time its contract gives it.
@@ -117,8 +118,8 @@ async def open_system(
     failure: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
-            await system.open(nursery)
             try:
+                await system.open(nursery)
                 yield system
             finally:
                 await system.close()

@@ -62,29 +62,20 @@ class Interrupts:
             await react()
 
 
-async def until_interrupted(work: Callable[[Interrupts], Awaitable[int]]) -> int:
-    """Do `work`, which says what the process ends with; Ctrl-C ends it, unless it says what else Ctrl-C is to do."""
+async def until_interrupted(work: Callable[[trio.Nursery, Interrupts], Awaitable[int]]) -> int:
+    """Do `work`, which says what the process ends with.
+
+    Ctrl-C ends it, unless it says what else Ctrl-C is to do. The tasks it starts in the nursery end with it.
+    """
     code, failure = LEFT, None
     async with trio.open_nursery() as nursery:
         interrupts = Interrupts(nursery.cancel_scope)
         await nursery.start(interrupts.listen)
         try:
-            code = await work(interrupts)
-        except Exception as error:  # noqa: BLE001 - raised again below, bare instead of in the nursery's group
+            code = await work(nursery, interrupts)
+        except Exception as error:  # noqa: BLE001 - raised again below, bare and not in the nursery's group
             failure = error
         nursery.cancel_scope.cancel()
     if failure is not None:
         raise failure
     return LEFT if interrupts.came else code
-
-
-async def follow_there(run: RemoteRun, display: Display) -> int:
-    """Show a daemon's run until it has ended; returns what the process ends with."""
-    source = DaemonSource(run)
-    failure: ClientError | None = None
-    code = 0
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(source.pump)
-        state = await follow(source, display)
-        nursery.cancel_scope.cancel()
-    return EXIT_BY_STATUS[state.status]

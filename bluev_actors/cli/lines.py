@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bluev_actors.cli.words import compact, counted, duration, outputs_text, printable
 from bluev_actors.protocol.messages import (
@@ -16,10 +16,11 @@ from bluev_actors.protocol.messages import (
 from bluev_actors.workflows.times import from_rfc3339
 
 if TYPE_CHECKING:
+    from bluev_actors.workflows.run_state import RunState
+    from collections.abc import Callable
     from collections.abc import Iterator
 
     from bluev_actors.client.feed import RunUpdate
-    from bluev_actors.workflows.run_state import RunState
     from bluev_actors.workflows.values import JsonObject
 
 OUTPUTS_WIDTH: Final = 100
@@ -40,21 +41,43 @@ def line_of(update: RunUpdate, state: RunState) -> str | None:
 
 
 def _tell(update: RunUpdate, state: RunState) -> str | None:
-    match update:
-        case WorkflowExecutionStarted():
-            return f"{printable(update.workflow_id)} {update.state or 'started'}, run {printable(update.run_id)}"
-        case WorkflowStatusUpdate():
-            return f"{printable(update.workflow_id)} {update.state}{_because(update.reason)}"
-        case NodeStatusUpdate():
-            return f"{printable(update.node_id)} {update.status}{_details(update, state)}"
-        case NodeLogMessage():
-            return f"{printable(update.node_id)} says ({update.level}): {printable(update.message)}"
-        case NodeEventMessage():
-            return f"{printable(update.node_id)} says {printable(update.name)}: {compact(update.data)}"
-        case Gap():
-            return "some events are no longer held and are missing here"
-        case _:
-            return None
+    teller = _TELLERS.get(type(update))
+    return None if teller is None else teller(update, state)
+
+
+def _start(update: WorkflowExecutionStarted, _state: RunState) -> str:
+    return f"{printable(update.workflow_id)} {update.state or 'started'}, run {printable(update.run_id)}"
+
+
+def _run_status(update: WorkflowStatusUpdate, _state: RunState) -> str:
+    return f"{printable(update.workflow_id)} {update.state}{_because(update.reason)}"
+
+
+def _node_status(update: NodeStatusUpdate, state: RunState) -> str:
+    return f"{printable(update.node_id)} {update.status}{_details(update, state)}"
+
+
+def _log(update: NodeLogMessage, _state: RunState) -> str:
+    return f"{printable(update.node_id)} says ({update.level}): {printable(update.message)}"
+
+
+def _event(update: NodeEventMessage, _state: RunState) -> str:
+    return f"{printable(update.node_id)} says {printable(update.name)}: {compact(update.data)}"
+
+
+def _gap(_update: Gap, _state: RunState) -> str:
+    return "some events are no longer held and are missing here"
+
+
+_TELLERS: Final[dict[type, Callable[[Any, RunState], str]]] = {
+    WorkflowExecutionStarted: _start,
+    WorkflowStatusUpdate: _run_status,
+    NodeStatusUpdate: _node_status,
+    NodeLogMessage: _log,
+    NodeEventMessage: _event,
+    Gap: _gap,
+}
+"""What is worth a line; the end of a run has `closing_lines` for itself."""
 
 
 def _because(reason: str | None) -> str:

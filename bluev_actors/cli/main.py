@@ -64,7 +64,10 @@ class Complaint(click.ClickException):
 
     def __init__(self, error: BluevError) -> None:
         super().__init__(str(error))
-        self.exit_code = next((code for cls, code in EXIT_CODES.items() if isinstance(error, cls)), 1)
+        # click gives each class of errors one code; ours depends on the error that is told.
+        self.exit_code = next(  # type: ignore[misc]
+            (code for cls, code in EXIT_CODES.items() if isinstance(error, cls)), 1
+        )
         self.hint = "Start a daemon with: bluev-actors serve" if isinstance(error, UnreachableError) else ""
 
     def show(self, file: IO[Any] | None = None) -> None:

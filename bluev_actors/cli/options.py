@@ -30,7 +30,5 @@ allow_option = click.option(
     help="Switch on a node type that touches the outside. Repeatable.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
-workflow_file = click.argument(
-    "file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, readable=True)
-)
+workflow_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, readable=True))
 run_argument = click.argument("run")

@@ -36,10 +36,10 @@ ICONS: Final = {
     "paused": "‖",
     "completed": "✓",
     "failed": "✗",
-    "skipped": "–",
+    "skipped": "↷",
     "cancelled": "⊘",
 }
-ASCII_ICONS: Final = str.maketrans("·●↻…‖✓✗–⊘━─", ".>~:=+x-/=-")
+ASCII_ICONS: Final = str.maketrans("·●↻…‖✓✗↷⊘━─", ".>~:=+x-/=-")
 """For terminals whose character set has no others."""
 
 STYLES: Final = {
@@ -113,9 +113,7 @@ def _columns(shown: list[str], outline: Outline) -> tuple[int, int]:
     return min(names, LONGEST_NAME), min(types, LONGEST_TYPE)
 
 
-def _node_row(
-    node_id: str, node: NodeState, outline: Outline, columns: tuple[int, int], now: float, width: int
-) -> Row:
+def _node_row(node_id: str, node: NodeState, outline: Outline, columns: tuple[int, int], now: float, width: int) -> Row:
     names, types = columns
     style = STYLES.get(node.status, "dim")
     fixed = 2 + names + 2 + types + 2 + 9 + 2 + 8 + 2
@@ -124,18 +122,19 @@ def _node_row(
         Word(f"{shortened(printable(node_id), names):<{names}}  "),
         Word(f"{shortened(printable(outline.types.get(node_id, '')), types):<{types}}  ", "dim"),
         Word(f"{node.status:<9}  ", style),
-        Word(f"{_time(node, now):>8}  ", "dim"),
-        Word(_note(node, max(0, width - fixed - 1))),
+        Word(f"{node_time(node, now):>8}  ", "dim"),
+        Word(node_note(node, max(0, width - fixed - 1))),
     ]
 
 
-def _time(node: NodeState, now: float) -> str:
+def node_time(node: NodeState, now: float) -> str:
+    """How long a node took, or has taken by `now`."""
     if node.first_started_at is None:
         return ""
     return duration(max(0.0, (node.finished_at or now) - node.first_started_at))
 
 
-def _note(node: NodeState, width: int) -> str:
+def node_note(node: NodeState, width: int) -> str:
     """What there is to say of a node beside its status."""
     if node.error is not None:
         return shortened(printable(node.error.message), width)

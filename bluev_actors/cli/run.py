@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -12,11 +13,12 @@ from attrs import frozen
 from bluev_actors.cli.catalogue import open_catalogue
 from bluev_actors.cli.display import choose_display, note
 from bluev_actors.cli.documents import name_of, parse_inputs, read_document
-from bluev_actors.cli.follow import EXIT_BY_STATUS, INVALID, LEFT, follow, interruptible
-from bluev_actors.cli.options import allow_option, json_option, maybe_url, nodes_option, workflow_file
+from bluev_actors.cli.follow import EXIT_BY_STATUS, INVALID, follow, until_interrupted
+from bluev_actors.cli.options import allow_option, json_option, nodes_option, workflow_file
 from bluev_actors.cli.outline import outline_of
-from bluev_actors.cli.source import DaemonSource, EngineSource
-from bluev_actors.cli.verdict import verdict_lines
+from bluev_actors.cli.source import EngineSource
+from bluev_actors.cli.verdict import problem_lines
+from bluev_actors.cli.watch import follow_there
 from bluev_actors.client import connect
 from bluev_actors.engine.runtime import open_runtime
 from bluev_actors.errors import InvalidWorkflowError
@@ -25,6 +27,7 @@ from bluev_actors.workflows.options import RunOptions
 if TYPE_CHECKING:
     from bluev_actors.cli.display import Display
     from bluev_actors.cli.follow import Interrupts
+    from bluev_actors.engine.run_handle import RunHandle
     from bluev_actors.workflows.values import Json, JsonObject
 
 
@@ -58,7 +61,7 @@ class Order:
 @click.option("--session", metavar="NAME", help="The session that the run belongs to.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Give up after.")
 @json_option
-def run(  # noqa: PLR0913 - one parameter for each option
+def run(
     file: str,
     url: str | None,
     inputs: tuple[str, ...],
@@ -83,37 +86,39 @@ def run(  # noqa: PLR0913 - one parameter for each option
         session,
         choose_display(outline_of(document, name_of(file)), as_json=as_json),
     )
+    work = partial(run_here, order, nodes, allow) if url is None else partial(run_there, order, url)
     try:
-        code = trio.run(run_here, order, nodes, allow) if url is None else trio.run(run_there, order, url)
+        code = trio.run(until_interrupted, work)
     except InvalidWorkflowError as error:
-        note("\n".join(verdict_lines(order.file, error.problems)))
+        note("\n".join(problem_lines(order.file, error.problems)))
         code = INVALID
     sys.exit(code)
 
 
-async def run_here(order: Order, nodes: tuple[str, ...], allow: tuple[str, ...]) -> int:
+async def run_here(
+    order: Order, nodes: tuple[str, ...], allow: tuple[str, ...], _: trio.Nursery, interrupts: Interrupts
+) -> int:
     """Run it in this process; returns what the process ends with."""
-    async with interruptible() as interrupts, open_runtime(catalogue=open_catalogue(nodes, allow)) as runtime:
+    async with open_runtime(catalogue=open_catalogue(nodes, allow)) as runtime:
         run_id = runtime.new_run_id()
         source = EngineSource(runtime, run_id)
         handle = await runtime.start(
             order.document, order.inputs, options=order.options, session_id=order.session or "", run_id=run_id
         )
         source.follow(handle)
-
-        async def stop() -> None:
-            note("Stopping. Ctrl-C again ends at once.")
-            await handle.stop()
-
-        interrupts.react = stop
+        interrupts.react = partial(stop, handle)
         state = await follow(source, order.display)
-        return LEFT if interrupts.came else EXIT_BY_STATUS[state.status]
-    return LEFT
+        return EXIT_BY_STATUS[state.status]
 
 
-async def run_there(order: Order, url: str) -> int:
+async def stop(handle: RunHandle) -> None:
+    """What the first Ctrl-C does to a run in this process."""
+    note("Stopping. Ctrl-C again ends at once.")
+    await handle.stop()
+
+
+async def run_there(order: Order, url: str, nursery: trio.Nursery, interrupts: Interrupts) -> int:
     """Run it on a daemon; returns what the process ends with."""
-    async with interruptible(), connect(url, session_id=order.session) as client:
+    async with connect(url, session_id=order.session) as client:
         remote = await client.execute(order.document, order.inputs, options=order.options)
-        return await follow_there(remote, order.display)
-    return LEFT
+        return await follow_there(remote, order.display, nursery, interrupts)

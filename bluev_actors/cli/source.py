@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import trio
 
-from bluev_actors.protocol.messages import TERMINAL_TYPES
+from bluev_actors.errors import ClientError
 from bluev_actors.protocol.wire_events import progress_message, to_message
 from bluev_actors.workflows.run_events import TERMINAL_EVENTS
 
@@ -104,6 +104,7 @@ class DaemonSource:
         self._run = run
         self._stream: EventStream = run.events()
         self._to_take, self._taken = trio.open_memory_channel["RunUpdate"](BUFFER)
+        self._failure: ClientError | None = None
         self._over = False
 
     @property
@@ -113,17 +114,24 @@ class DaemonSource:
 
     @property
     def exhausted(self) -> bool:
-        """Whether the terminal message has been taken, or stood in the snapshot already."""
+        """Whether everything has been taken up to the terminal message, or the snapshot was the end already."""
         return self._over
 
     async def pump(self) -> None:
         """Carry the run's messages over. Its own task, since the waiting of `take` is cut short again and again."""
         async with self._to_take:
-            async for update in self._stream:
-                await self._to_take.send(update)
+            try:
+                async for update in self._stream:
+                    await self._to_take.send(update)
+            except ClientError as error:
+                self._failure = error
 
     async def take(self, within: float) -> Sequence[RunUpdate]:
-        """What has come; returns as soon as something has."""
+        """What has come; returns as soon as something has.
+
+        Raises:
+            ClientError: the connection broke, and everything that came before has been taken.
+        """
         updates: list[RunUpdate] = []
         try:
             with trio.move_on_after(within):
@@ -133,6 +141,10 @@ class DaemonSource:
         except trio.WouldBlock:
             pass
         except trio.EndOfChannel:
-            self._over = True
-        self._over = self._over or any(update.type in TERMINAL_TYPES for update in updates)
+            self._end(updates)
         return updates
+
+    def _end(self, updates: Sequence[RunUpdate]) -> None:
+        self._over = not updates and self._failure is None
+        if not updates and self._failure is not None:
+            raise self._failure

@@ -102,7 +102,7 @@ class Client:
         begun: list[RemoteRun] = []
         reply = await self._link.ask(message, lambda reply: begun.extend(self._begun(reply)))
         if isinstance(reply, WorkflowValidationError):
-            raise InvalidWorkflowError([_problem(error) for error in reply.errors])
+            raise InvalidWorkflowError([read_problem(error) for error in reply.errors])
         if isinstance(reply, WorkflowExecutionError):
             raise ServerRefusedError(reply.code, reply.error)
         started = _expect(WorkflowExecutionStarted, reply)
@@ -158,9 +158,7 @@ class Client:
         Raises:
             ClientError: as `request` does.
         """
-        return _expect(
-            WorkflowValidation, await self.request(ValidateWorkflow(workflow=workflow, inputs=inputs))
-        )
+        return _expect(WorkflowValidation, await self.request(ValidateWorkflow(workflow=workflow, inputs=inputs)))
 
     async def subscribe(
         self, *event_types: str, run_id: str | None = None, workflow_id: str | None = None
@@ -219,7 +217,7 @@ def _expect(cls: type[T], reply: ServerMessage) -> T:
     return reply
 
 
-def _problem(error: JsonObject) -> GraphProblem:
+def read_problem(error: JsonObject) -> GraphProblem:
     """Read one of the errors of a reply; what a newer daemon adds is left out."""
     return GraphProblem(
         code=error.get("code", ""),
@@ -237,7 +235,7 @@ async def connect(
     *,
     session_id: str | None = None,
     client_info: JsonObject | None = None,
-    timeout: float = 30.0,  # noqa: ASYNC109 - it is for every wait of this client, not for this call
+    timeout: float = 30.0,
     wait: float = 0.0,
 ) -> AsyncGenerator[Client]:
     """Connect to a daemon; the connection lasts as long as the block.
@@ -266,7 +264,7 @@ async def connect(
 async def _open_patiently(
     stack: AsyncExitStack,
     url: str,
-    timeout: float,  # noqa: ASYNC109 - of `connect`, handed on
+    timeout: float,
     wait: float,
 ) -> Socket:
     give_up_at = trio.current_time() + wait

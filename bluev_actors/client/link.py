@@ -113,9 +113,7 @@ class Link:
 
     # --- what the others do -------------------------------------------------------------------------------
 
-    async def ask(
-        self, message: ClientMessage, first: Callable[[ServerMessage], None] | None = None
-    ) -> ServerMessage:
+    async def ask(self, message: ClientMessage, first: Callable[[ServerMessage], None] | None = None) -> ServerMessage:
         """Send a message and wait for its direct reply.
 
         Args:

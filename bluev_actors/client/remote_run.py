@@ -86,7 +86,7 @@ class RemoteRun:
         mode: PauseMode | None = None,
         *,
         until: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - how long the pause may last, not this call
+        timeout: float | None = None,
     ) -> ControlOutcome:
         """Pause it; after the answer no node starts until it is resumed.
 

@@ -30,9 +30,7 @@ class Rest:
         self, url: str = DEFAULT_URL, *, timeout: float = 10.0, transport: httpx.BaseTransport | None = None
     ) -> None:
         self._address = parse_address(url)
-        self._http = httpx.Client(
-            base_url=self._address.http, timeout=timeout, transport=transport, trust_env=False
-        )
+        self._http = httpx.Client(base_url=self._address.http, timeout=timeout, transport=transport, trust_env=False)
 
     def __enter__(self) -> Self:
         return self

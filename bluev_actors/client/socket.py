@@ -70,7 +70,7 @@ class Socket:
 
 
 @asynccontextmanager
-async def open_socket(url: str, *, timeout: float) -> AsyncGenerator[Socket]:  # noqa: ASYNC109 - handed on
+async def open_socket(url: str, *, timeout: float) -> AsyncGenerator[Socket]:
     """Connect within `timeout` seconds, and close when the block ends.
 
     Raises:
@@ -85,7 +85,7 @@ async def open_socket(url: str, *, timeout: float) -> AsyncGenerator[Socket]:  #
             await socket.close()
 
 
-async def _open(stack: AsyncExitStack, url: str, timeout: float) -> WebSocketConnection:  # noqa: ASYNC109 - as above
+async def _open(stack: AsyncExitStack, url: str, timeout: float) -> WebSocketConnection:
     opening = open_websocket_url(
         url,
         subprotocols=[PROTOCOL],

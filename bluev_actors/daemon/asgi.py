@@ -29,9 +29,7 @@ _LOG: Final = logging.getLogger(__name__)
 _VERSIONS: Final = {"version": "3.0", "spec_version": "2.3"}
 
 
-async def run_app(
-    app: ASGIApp, door: HttpStream, head: RequestHead, peer: tuple[str, int] | None = None
-) -> None:
+async def run_app(app: ASGIApp, door: HttpStream, head: RequestHead, peer: tuple[str, int] | None = None) -> None:
     """Let `app` answer one request.
 
     An exception out of it, or an answer without an end, is logged under an error id. The client gets a 500 with
@@ -155,6 +153,4 @@ def _with_length(start: h11.Response, length: int) -> h11.Response:
     named = {name for name, _ in start.headers}
     if named & {b"content-length", b"transfer-encoding"} or start.status_code in {204, 304}:
         return start
-    return h11.Response(
-        status_code=start.status_code, headers=[*start.headers, (b"content-length", b"%d" % length)]
-    )
+    return h11.Response(status_code=start.status_code, headers=[*start.headers, (b"content-length", b"%d" % length)])

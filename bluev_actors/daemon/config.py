@@ -7,22 +7,22 @@ right.
 from __future__ import annotations
 
 import ipaddress
-import math
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeGuard, get_args
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from attrs import asdict, field, frozen
 
 from bluev_actors.daemon.guard import Guard, parse_origin
 from bluev_actors.daemon.limits import Limits
+from bluev_actors.daemon.setting_kinds import LogFormat, read_value
 from bluev_actors.engine.limits import RuntimeLimits
 from bluev_actors.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from typed_settings.types import OptionInfo
 
 ENV_PREFIX: Final = "BLUEV_ACTORS_"
@@ -36,10 +36,6 @@ _NOT_OURS: Final = (f"{ENV_PREFIX}URL", f"{ENV_PREFIX}SECRET_")
 """Variables with our prefix that are no settings of the daemon: the clients' address, and secrets for nodes."""
 
 _WILDCARDS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, not bound
-_MAY_BE_ZERO: Final = frozenset({"port", "drain_timeout"})
-_HIGHEST_PORT: Final = 65535
-
-LogFormat: TypeAlias = Literal["auto", "pretty", "json"]
 
 
 @frozen
@@ -76,9 +72,9 @@ class Settings:
     drain_timeout: float = 10.0
     log_format: LogFormat = "auto"
     config: str = ""
-    limits: Limits = Limits()
-    runs: RuntimeLimits = RuntimeLimits()
-    sources: dict[str, str] = field(factory=dict, init=False, eq=False, repr=False)
+    limits: Limits = field(factory=Limits)
+    runs: RuntimeLimits = field(factory=RuntimeLimits)
+    sources: dict[str, str] = field(factory=dict[str, str], init=False, eq=False, repr=False)
 
     @property
     def is_loopback(self) -> bool:
@@ -150,7 +146,7 @@ def _layer(
     for key, value, source in found:
         name = key.replace("-", "_")
         _check_name(name, options, source)
-        values[name] = _read(options[name], value, source, from_text=from_text)
+        values[name] = read_value(name, options[name].cls, value, source, from_text=from_text)
         sources[name] = source
     return sources, values
 
@@ -191,79 +187,6 @@ def _read_file(path: str) -> dict[str, Any]:
         raise ConfigError(f"The config file {path} is not TOML: {error}.") from None
 
 
-def _read(option: OptionInfo, value: object, source: str, *, from_text: bool) -> object:
-    """The value in its type, if it is of that type and within its range."""
-    kind = _KINDS[option.cls]
-    if from_text and isinstance(value, str):
-        with suppress(ValueError):
-            value = kind.parse(value)
-    if kind.fits(value) and _within(option.path, value):
-        return value
-    wanted = f"{kind.wanted}{_range(option.path, value)}"
-    raise ConfigError(f"{option.path} must be {wanted}, not {value!r} (from {source}).")
-
-
-def _within(name: str, value: object) -> bool:
-    if name == "port":
-        return value in range(_HIGHEST_PORT + 1)
-    if not _is_number(value):
-        return True
-    return value > 0 or (value == 0 and name in _MAY_BE_ZERO)
-
-
-def _range(name: str, value: object) -> str:
-    if name == "port":
-        return f" from 0 to {_HIGHEST_PORT}"
-    return "" if _within(name, value) else " of 0 or more" if name in _MAY_BE_ZERO else " above 0"
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _is_whole(value: object) -> bool:
-    return _is_number(value) and isinstance(value, int)
-
-
-def _is_finite(value: object) -> bool:
-    return _is_number(value) and math.isfinite(value)
-
-
-def _is_texts(value: object) -> bool:
-    return isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
-
-
-def _parse_switch(text: str) -> bool:
-    if text.lower() in {"true", "yes", "on", "1"}:
-        return True
-    if text.lower() in {"false", "no", "off", "0"}:
-        return False
-    raise ValueError(text)
-
-
-def _parse_texts(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-@frozen
-class _Kind:
-    """A type of setting: its name in errors, how text is read as it, and which values are of it."""
-
-    wanted: str
-    parse: Callable[[str], object]
-    fits: Callable[[object], bool]
-
-
-_KINDS: Final[Mapping[object, _Kind]] = {
-    bool: _Kind("true or false", _parse_switch, lambda value: isinstance(value, bool)),
-    int: _Kind("a whole number", int, _is_whole),
-    float: _Kind("a number", float, _is_finite),
-    str: _Kind("text", str, lambda value: isinstance(value, str)),
-    tuple[str, ...]: _Kind("a list of texts", _parse_texts, _is_texts),
-    LogFormat: _Kind("auto, pretty or json", str, lambda value: value in get_args(LogFormat)),
-}
-
-
 def _check_mix(settings: Settings) -> None:
     """Refuse settings that are right alone and wrong together."""
     if not settings.is_loopback and not settings.insecure:
@@ -281,7 +204,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
     """Names with dots instead of tables in tables."""
     for key, value in values.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from _flat(cast("dict[str, Any]", value), f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 

@@ -69,6 +69,8 @@ class HttpStream:
         Raises:
             Refused: it is malformed, too long or too slow.
         """
+        if self._h11.their_state is not h11.SEND_BODY:
+            return b""
         if self._h11.they_are_waiting_for_100_continue:
             await self.send(h11.InformationalResponse(status_code=100, headers=[]))
         before = trio.current_time()
@@ -98,7 +100,9 @@ class HttpStream:
     def response(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> h11.Response:
         """Make the head of an answer, with what every answer has."""
         ours = [(b"date", formatdate(usegmt=True).encode())]
-        if self._draining() or self.abandoned or self._h11.they_are_waiting_for_100_continue:
+        # Who waits for a 100 and gets an answer instead may send the body or not: nobody can tell what comes next.
+        self.abandoned = self.abandoned or self._h11.they_are_waiting_for_100_continue
+        if self._draining() or self.abandoned:
             ours.append((b"connection", b"close"))
         return h11.Response(status_code=status, headers=[*headers, *ours])
 
@@ -131,20 +135,25 @@ class HttpStream:
     async def next_request(self) -> bool:
         """Make ready for another request; whether there can be one."""
         self._answered += 1
-        try:
-            while self.answered and not self.abandoned and await self.read_body():
-                pass
-        except Refused:
-            self.abandoned = True
-        if self._h11.states != {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}:
-            self.abandoned = self.abandoned or self._h11.their_state is h11.SEND_BODY
-            return False
-        self._h11.start_next_cycle()
-        return True
+        if not self.abandoned and self._h11.our_state is h11.DONE:
+            await self._skip_body()
+        if self._h11.states == {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}:
+            self._h11.start_next_cycle()
+            return True
+        self.abandoned = self.abandoned or self._h11.their_state is h11.SEND_BODY
+        return False
 
     def hand_over(self, head: RequestHead) -> ReplayStream:
         """Give the stream away, as if nothing had been read from it."""
         return ReplayStream(self._stream, [head.raw, self._h11.trailing_data[0]])
+
+    async def _skip_body(self) -> None:
+        """Read what the application left of the body; what breaks a limit there ends the connection."""
+        try:
+            while await self.read_body():
+                pass
+        except Refused:
+            self.abandoned = True
 
     async def _wakes_up(self) -> bool:
         """Wait for the first byte of another request."""

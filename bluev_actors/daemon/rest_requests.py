@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from bluev_actors.daemon.commands import Caller
-from bluev_actors.daemon.guard import is_session_id
+from bluev_actors.daemon.guard import Refused, session_id_of
 from bluev_actors.errors import ProtocolError
 from bluev_actors.protocol.codec import structure_client
 from bluev_actors.protocol.json_text import parse_object
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound=ClientMessage)
 
 
-async def read_body(request: Request) -> JsonObject:
-    """The JSON object in the body; no body is an empty one.
+async def read_body(request: Request, *, required: bool = False) -> JsonObject:
+    """The JSON object in the body; no body is an empty one, unless there has to be one.
 
     Raises:
         ProtocolError: with the code `bad_json` or `bad_message`.
     """
     text = await request.body()
-    return parse_object(text) if text else {}
+    return parse_object(text) if text or required else {}
 
 
 def structure(body: JsonObject, cls: type[C], **known: str) -> C:
@@ -48,10 +48,15 @@ def caller_of(body: JsonObject) -> Caller:
     Raises:
         ProtocolError: with the code `bad_message`.
     """
-    session_id = body.get("session_id", "")
-    if session_id != "" and not is_session_id(session_id):
-        sentence = "A session_id has 1 to 128 of the characters A-Z a-z 0-9 . _ ~ -"
-        raise ProtocolError("bad_message", sentence, "session_id")
+    session_id = body.get("session_id")
+    if session_id is None:
+        return Caller()
+    if not isinstance(session_id, str):
+        raise ProtocolError("bad_message", "`session_id` must be a string.", "session_id")
+    try:
+        session_id_of(f"/ws/{quote(session_id, safe='')}")
+    except Refused as refused:
+        raise ProtocolError("bad_message", str(refused), "session_id") from None
     return Caller(session_id)
 
 

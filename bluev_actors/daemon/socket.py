@@ -7,24 +7,24 @@ one: what it writes goes through the `Outbox` like everything else, and what it 
 from __future__ import annotations
 
 import logging
-from collections import deque
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Final, NoReturn, final
+from typing import TYPE_CHECKING, Final, final
 
 import trio
 from attrs import frozen
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 
-from bluev_actors.daemon.frames import PING, FrameMeter, close_frame, is_close_frame
+from bluev_actors.daemon.frames import PING, close_frame
 from bluev_actors.daemon.outbox import Outbox, OutboxStatistics
-from bluev_actors.daemon.streams import READ_SIZE, hang_up, peer_text, transport_of
+from bluev_actors.daemon.streams import hang_up, peer_text, transport_of
+from bluev_actors.daemon.wire import Wire
 from bluev_actors.protocol.codes import CloseCode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from bluev_actors.daemon.request import RequestHead
     from bluev_actors.daemon.limits import Limits
+    from bluev_actors.daemon.request import RequestHead
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -122,10 +122,8 @@ class Socket:
         self._limits = limits
         self._transport = transport_of(stream)
         self._told_overflow = on_overflow
-        self._outbox = Outbox(
-            stream, self._on_overflow, limits.outbox_soft, limits.outbox_hard, limits.outbox_stall
-        )
-        self._wire = _Wire(stream, len(head.raw), self._outbox, limits, self.close_soon)
+        self._outbox = Outbox(stream, self._on_overflow, limits.outbox_soft, limits.outbox_hard, limits.outbox_stall)
+        self._wire = Wire(stream, len(head.raw), self._outbox, limits, self.close_soon)
         self._library: WebSocketConnection | None = None
         self._settled = trio.Event()
         self._receiving = trio.CancelScope()
@@ -156,7 +154,7 @@ class Socket:
         """Begin the closing: `receive` ends, nothing more is sent but the close frame. The first call counts."""
         self._closing = True
         self._end(code, reason)
-        self._outbox.close(close_frame(code, reason))
+        self._outbox.close(close_frame(code, reason) if self._library is not None else b"")
         self._receiving.cancel()
 
     @property
@@ -262,99 +260,3 @@ class Socket:
 
     def _closed(self) -> SocketClosed:
         return SocketClosed(*(self._ending or (BROKEN, "")))
-
-
-@final
-class _Wire(trio.abc.Stream):
-    """What the library takes for the stream.
-
-    Its writes are queued, so they never wait. Its reads are measured: a message too large is refused before it is
-    here, and the reader waits while the application has enough to do.
-    """
-
-    def __init__(
-        self,
-        stream: trio.abc.Stream,
-        head_size: int,
-        outbox: Outbox,
-        limits: Limits,
-        refuse: Callable[[int, str], None],
-    ) -> None:
-        self.accepted = trio.Event()
-        self.on_close: Callable[[], None] = lambda: None
-        self.peer_closed = False
-        self.listening = True
-        self.last_seen = trio.current_time()
-        self.received_bytes = 0
-        self.received_messages = 0
-        self.unread: deque[int] = deque()
-        self.unread_bytes = 0
-        self._stream = stream
-        self._head_left = head_size
-        self._outbox = outbox
-        self._limits = limits
-        self._refuse = refuse
-        self._closed = False
-        self._meter = FrameMeter()
-        self._room = trio.lowlevel.ParkingLot()
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Queue what the library says; a close frame, which it sends only in answer to the peer's, is the last."""
-        if is_close_frame(bytes(data[:1])):
-            self.peer_closed = True
-            self._outbox.close(bytes(data))
-        else:
-            self._outbox.put(bytes(data))
-
-    async def wait_send_all_might_not_block(self) -> None:
-        """Never waits."""
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:  # noqa: ARG002 - see below
-        """Receive what there is, in large reads: the library asks for 4 KiB, but takes what it gets."""
-        await self._turn()
-        self.listening = True
-        try:
-            data = await self._stream.receive_some(READ_SIZE)
-        finally:
-            self.listening = False
-        self.last_seen = trio.current_time()
-        self.received_bytes += len(data)
-        self._measure(bytes(data))
-        return data
-
-    async def aclose(self) -> None:
-        """End the library's reading; the stream itself is closed by the socket, after the last word is out."""
-        self._closed = True
-        self.on_close()
-
-    def taken(self) -> None:
-        """The application has taken one message."""
-        self.unread_bytes -= self.unread.popleft()
-        self._room.unpark()
-
-    async def _turn(self) -> None:
-        """Wait until the peer may go on: first its head, then, once it is answered, frames while there is room."""
-        if self._closed:
-            raise trio.ClosedResourceError("this WebSocket is closed")
-        if self._head_left <= 0:
-            await self.accepted.wait()
-        while self.unread_bytes > self._limits.inbox_size:
-            await self._room.park()
-
-    def _measure(self, data: bytes) -> None:
-        if self._head_left > 0:
-            self._head_left -= len(data)
-            return
-        sizes = self._meter.feed(data)
-        if max([self._meter.size, *sizes]) > self._limits.message_size:
-            self._too_big(f"a message has at most {self._limits.message_size} bytes")
-        if self._meter.fragments > self._limits.message_fragments:
-            self._too_big(f"a message has at most {self._limits.message_fragments} fragments")
-        self.unread.extend(sizes)
-        self.unread_bytes += sum(sizes)
-        self.received_messages += len(sizes)
-
-    def _too_big(self, reason: str) -> NoReturn:
-        self._closed = True
-        self._refuse(CloseCode.TOO_LARGE, reason)
-        raise trio.ClosedResourceError(reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, cast, final
 
 import trio
 
@@ -58,7 +58,7 @@ def peer_of(stream: trio.abc.Stream) -> tuple[str, int] | None:
     """Host and port of the other end, through TLS too; None for a stream that has none or has lost it."""
     inner = transport_of(stream)
     while isinstance(inner, trio.SSLStream):
-        inner = inner.transport_stream
+        inner = cast("trio.SSLStream[trio.abc.Stream]", inner).transport_stream
     if not isinstance(inner, trio.SocketStream):
         return None
     try:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _SLIP: Final = 0.8
 _MAX_KEY: Final = 40
+_MAX_SLIPS: Final = 1000
 
 
 @define
@@ -141,19 +142,17 @@ class DocumentReader:
         elif (meant := self._slip(name, shape)) is not None:
             message = f"nothing reads {quoted(name)}; did you mean {meant!r}?"
             details = {"suggestions": [meant]}
-            self.findings.warning(
-                GraphProblem("unknown_field", message, _join(path, name), node_id, details=details)
-            )
+            self.findings.warning(GraphProblem("unknown_field", message, _join(path, name), node_id, details=details))
 
     def _slip(self, name: str, shape: Shape) -> str | None:
         """The field that an unknown key may be a slip of. Other unknown keys are a front end's own."""
         if name in shape.kept or len(name) > _MAX_KEY:
             return None
         key = (shape.name, name)
-        if key not in self._slips:
+        if key not in self._slips and len(self._slips) < _MAX_SLIPS:
             near = get_close_matches(name, shape.fields, n=1, cutoff=_SLIP)
             self._slips[key] = near[0] if near else None
-        return self._slips[key]
+        return self._slips.get(key)
 
     def _not_yet(self, path: str, what: str, node_id: str | None = None) -> None:
         message = f"this version does not do {what} yet: {path.rpartition('.')[2]!r} has no effect"

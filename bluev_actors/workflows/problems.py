@@ -187,8 +187,12 @@ class NodeNotes:
 
     def error(self, problem: GraphProblem) -> None:
         """Note a problem, with its whole path."""
+        self.notes.error(self.placed(problem))
+
+    def placed(self, problem: GraphProblem) -> GraphProblem:
+        """The problem with its whole path."""
         path = f"{self.path}.{problem.path}" if problem.path else self.path
-        self.notes.error(evolve(problem, path=path, node_id=self.node_id))
+        return evolve(problem, path=path, node_id=self.node_id)
 
     def hint(self, name: str, known: Collection[str]) -> Hint:
         """Help with a name that is not there."""

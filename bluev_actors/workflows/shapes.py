@@ -78,10 +78,11 @@ class Shape:
     fields: Mapping[str, Field]
     strict: bool = False
     kept: frozenset[str] = frozenset()
+    required: tuple[str, ...] = field(init=False)
+    """The names of the fields that have to be there."""
 
-    @property
-    def required(self) -> tuple[str, ...]:
-        """The names of the fields that have to be there."""
+    @required.default
+    def _required(self) -> tuple[str, ...]:
         return tuple(name for name, each in self.fields.items() if each.required)
 
 
@@ -163,9 +164,7 @@ WORKFLOW: Final = Shape(
     "workflow",
     {
         "id": Field(is_id, f"text of {_CHARACTERS}", "invalid_workflow_id"),
-        "schema": Field(
-            lambda value: _is_whole(value) and value == SCHEMA, str(SCHEMA), "schema_version_unsupported"
-        ),
+        "schema": Field(lambda value: _is_whole(value) and value == SCHEMA, str(SCHEMA), "schema_version_unsupported"),
         "name": _text(),
         "description": _text(),
         "tags": _texts(),

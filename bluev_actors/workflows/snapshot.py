@@ -106,9 +106,7 @@ def _cursor(text: str) -> int:
 def _error(error: ErrorDetail | None) -> JsonObject:
     if error is None:
         return {}
-    detail = _given(
-        code=error.code, message=error.message, retryable=error.retryable, error_id=error.error_id
-    )
+    detail = _given(code=error.code, message=error.message, retryable=error.retryable, error_id=error.error_id)
     return {"error": error.message, "error_detail": detail}
 
 
@@ -127,9 +125,7 @@ def _load_error(text: JsonObject) -> ErrorDetail | None:
 def _progress(progress: NodeProgress | None) -> JsonObject | None:
     if progress is None:
         return None
-    return _given(
-        fraction=progress.fraction, done=progress.done, total=progress.total, message=progress.message
-    )
+    return _given(fraction=progress.fraction, done=progress.done, total=progress.total, message=progress.message)
 
 
 def _load_progress(node_id: str, text: JsonObject) -> NodeProgress | None:

@@ -154,6 +154,4 @@ def _per_type(state: RunState, workflow: Workflow) -> JsonObject:
         if known is not None and known.first_started_at is not None:
             counts[node.type] += 1
             seconds[node.type] += known.duration  # type: ignore[assignment] # a counter of seconds counts in fractions
-    return {
-        name: {"count": count, "seconds": _seconds(seconds[name])} for name, count in counts.most_common(MAX_TYPES)
-    }
+    return {name: {"count": count, "seconds": _seconds(seconds[name])} for name, count in counts.most_common(MAX_TYPES)}

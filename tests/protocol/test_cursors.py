@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from bluev_actors.protocol.cursors import cursor_text, parse_cursor
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bluev_actors.protocol.cursors import cursor_text, parse_cursor
 
 
 @given(st.integers(0, 2**63 - 1))

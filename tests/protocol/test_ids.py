@@ -5,9 +5,10 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from bluev_actors.protocol.ids import MAX_ID_LENGTH, MAX_NAME_LENGTH, is_id, is_name, request_id_of
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bluev_actors.protocol.ids import MAX_ID_LENGTH, MAX_NAME_LENGTH, is_id, is_name, request_id_of
 
 
 @given(st.text(st.characters(codec=None), max_size=MAX_ID_LENGTH + 2))

@@ -48,9 +48,9 @@ async def python(ctx: NodeContext, **_inputs: Json) -> JsonObject:
     if inspect.iscoroutinefunction(function):
         return {"value": await function(**ctx.inputs)}
     # A thread cannot be cancelled, and one that is left behind would act in a run that has ended: so it is
-    # waited for.
-    returned = await trio.to_thread.run_sync(lambda: function(**ctx.inputs), abandon_on_cancel=False)
-    return {"value": await returned if inspect.isawaitable(returned) else returned}
+    # waited for. What it returns is packed up, because Trio lets no coroutine out of a thread.
+    packed = await trio.to_thread.run_sync(lambda: [function(**ctx.inputs)], abandon_on_cancel=False)
+    return {"value": await packed[0] if inspect.isawaitable(packed[0]) else packed[0]}
 
 
 def _find(reference: str) -> Callable[..., Any]:
@@ -62,7 +62,7 @@ def _find(reference: str) -> Callable[..., Any]:
     except (Exception, SystemExit) as error:
         raise _refusal(reference, f"{type(error).__name__}: {error}") from error
     if not callable(function):
-        raise _refusal(reference, f"a {type(function).__name__} cannot be called")
+        raise _refusal(reference, f"it is of type {type(function).__name__}, which cannot be called")
     return function
 
 

@@ -101,7 +101,7 @@ async def test_what_is_written_in_c_has_no_signature(attempt: type[Attempt]) -> 
         ("tools:add()", "it has to look like package.module:function"),
         ("nowhere:add", "No module named 'node_helpers.nowhere'"),
         ("tools:nothing", "has no attribute 'nothing'"),
-        ("tools:LIMIT", "a int cannot be called"),
+        ("tools:LIMIT", "it is of type int, which cannot be called"),
         ("broken:add", "ZeroDivisionError: division by zero"),
         ("script:add", "SystemExit: 3"),
     ],
