@@ -256,6 +256,12 @@ class ConfigError(BluevError):
     code = "bad_config"
 
 
+class ListenError(BluevError):
+    """The daemon cannot listen on its address: another process does, or it is not one of this machine."""
+
+    code = "cannot_listen"
+
+
 # --- the client -------------------------------------------------------------------------------------------
 
 

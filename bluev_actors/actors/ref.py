@@ -40,10 +40,11 @@ class Rejected(Exception):  # noqa: N818 - it says what a handler does: `raise R
 class Ref(Generic[M_contra]):
     """The address of one actor, through all its incarnations."""
 
-    __slots__ = ("_cell",)
+    __slots__ = ("_cell", "_mailbox")
 
     def __init__(self, cell: Cell[Any]) -> None:
         self._cell = cell
+        self._mailbox = cell.mailbox
 
     def __repr__(self) -> str:
         return f"<Ref {self.path} {self.state.value}>"
@@ -77,7 +78,7 @@ class Ref(Generic[M_contra]):
     @property
     def mailbox(self) -> MailboxStatistics:
         """The figures of its mailbox."""
-        return self._cell.mailbox.statistics()
+        return self._mailbox.statistics()
 
     def tell(self, message: M_contra, *, urgent: bool = False) -> None:
         """Put a message in its mailbox, without waiting and without a checkpoint.
@@ -91,9 +92,9 @@ class Ref(Generic[M_contra]):
             ActorStoppedError: it is gone for good; the message is inside.
         """
         if urgent:
-            self._cell.mailbox.put_urgent(message)
+            self._mailbox.put_urgent(message)
         else:
-            self._cell.mailbox.put_nowait(message)
+            self._mailbox.put_nowait(message)
 
     async def send(self, message: M_contra) -> None:
         """Put a message in its mailbox, waiting for room as long as it takes.
@@ -101,7 +102,7 @@ class Ref(Generic[M_contra]):
         Raises:
             ActorStoppedError: it is gone for good; the message is inside.
         """
-        await self._cell.mailbox.put(message)
+        await self._mailbox.put(message)
 
     async def ask(self, message: Request[R], *, timeout: float = 5.0, urgent: bool = False) -> R:  # noqa: ASYNC109 - as in gen_server:call
         """Send a request and wait for its answer.
@@ -137,11 +138,11 @@ class Ref(Generic[M_contra]):
             raise cell.refusal(call.message)
         try:
             if urgent:
-                cell.mailbox.put_urgent(call)
-            elif cell.mailbox.full:
-                await cell.mailbox.wait_for_room(call)
+                self._mailbox.put_urgent(call)
+            elif self._mailbox.full:
+                await self._mailbox.wait_for_room(call)
             else:
-                cell.mailbox.put_nowait(call)
+                self._mailbox.put_nowait(call)
         except ActorStoppedError as error:
             error.undelivered = call.message
             raise

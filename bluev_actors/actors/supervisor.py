@@ -95,6 +95,19 @@ class Supervisor(Actor[M | SupervisorCommand], Generic[M]):
         """
         self._children.known(id).kill(reason)
 
+    def has_ended(self, id: str) -> bool:  # noqa: A002 - as in ChildSpec
+        """Whether a child will not come back by itself: it is gone for good, or there is none of this id."""
+        cell = self._children.find(id)
+        return cell is None or cell.state is State.STOPPED
+
+    def forget_child(self, id: str) -> None:  # noqa: A002 - as in ChildSpec
+        """Give up the place of a child that is gone; a plain call.
+
+        Raises:
+            ActorError: there is no child of this id, or it is not stopped.
+        """
+        self._children.forget(self._children.stopped(id))
+
     async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:  # noqa: A002 - the standard term
         """Do something about an exit, after the child was restarted or given up.
 
@@ -111,7 +124,8 @@ class Supervisor(Actor[M | SupervisorCommand], Generic[M]):
     def _on_start_child(self, command: StartChild) -> None:
         with _rejecting():
             cell = self._children.add(command.spec)
-        cell.starter = self.defer()
+        # Somebody who only tells, and does not ask, waits for nothing.
+        cell.starter = None if self._cell.call is None else self.defer()
         self._children.spawn(cell)
 
     @handles

@@ -37,7 +37,7 @@ def line_of(update: RunUpdate, state: RunState) -> str | None:
     told = _tell(update, state)
     if told is None:
         return None
-    return f"{from_rfc3339(update.timestamp) - state.started_at:9.3f}  {told}"
+    return f"{max(0.0, from_rfc3339(update.timestamp) - state.started_at):9.3f}  {told}"
 
 
 def _tell(update: RunUpdate, state: RunState) -> str | None:

@@ -16,6 +16,7 @@ from bluev_actors.actors import Actor
 from bluev_actors.daemon.commands import Caller
 from bluev_actors.daemon.conversation import Conversation
 from bluev_actors.daemon.dispatch import dispatch
+from bluev_actors.daemon.greeting import greeting_to
 from bluev_actors.daemon.guard import Refusal, Refused
 from bluev_actors.daemon.handshake import introduction_of
 from bluev_actors.daemon.http import serve_stream
@@ -53,6 +54,10 @@ class Connection(Actor[Never]):
         self._stream = stream
         self._app = app
 
+    async def on_start(self) -> None:
+        """Count among the open streams."""
+        self._hub.open_streams += 1
+
     async def run(self) -> None:
         """Serve the stream."""
         await serve_stream(
@@ -65,7 +70,8 @@ class Connection(Actor[Never]):
         )
 
     async def on_stop(self, exit: Exit) -> None:  # noqa: A002, ARG002 - the hook's own signature
-        """Close a stream that was given up before it was served."""
+        """Close a stream that was given up before it was served to its end."""
+        self._hub.open_streams -= 1
         await trio.aclose_forcefully(self._stream)
 
     async def _converse(self, head: RequestHead, stream: trio.abc.Stream) -> None:
@@ -91,7 +97,7 @@ class Connection(Actor[Never]):
                 protocol=introduction.protocol,
             )
             with self._hub.present(conversation, takeover=introduction.takeover):
-                conversation.greet()
+                conversation.send(greeting_to(conversation))
                 nursery.start_soon(conversation.begin_late)
                 crash = await self._listen(conversation)
             nursery.cancel_scope.cancel()

@@ -12,7 +12,7 @@ from bluev_actors.daemon.feed import Feed
 from bluev_actors.daemon.frames import text_frame
 from bluev_actors.protocol.codec import encode
 from bluev_actors.protocol.cursors import cursor_text
-from bluev_actors.protocol.messages import PROTOCOL, ConnectionEstablished, Error, Gap, ServerMessage
+from bluev_actors.protocol.messages import Error, Gap, ServerMessage
 from bluev_actors.protocol.subscriptions import Subscriptions
 from bluev_actors.workflows.snapshot import snapshot
 
@@ -80,22 +80,6 @@ class Conversation:
     def timestamp(self) -> str:
         """The time, as messages carry it."""
         return self.hub.timestamp()
-
-    def greet(self) -> None:
-        """Say who speaks, and from where events will begin."""
-        runtime, settings = self.hub.runtime, self.hub.settings
-        self.send(
-            ConnectionEstablished(
-                timestamp=self.timestamp(),
-                session_id=self.session_id,
-                protocol=PROTOCOL,
-                server=SERVER,
-                epoch=runtime.journal.epoch,
-                cursor=cursor_text(self.feed.place),
-                heartbeat_interval=settings.heartbeat,
-                limits=self.hub.limits_for_clients(),
-            )
-        )
 
     def send(self, message: ServerMessage) -> None:
         """Say something to this client alone."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from bisect import insort
 from collections import deque
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Never
 
@@ -211,17 +212,8 @@ class Runs:
         )
 
     async def _start_actor(self, run_id: str, handle: RunHandle, *, queued: bool) -> Ref[Any]:
-        desk = handle.desk
-        spec = child(
-            run_id,
-            lambda: Run(desk, queued=queued),
-            restart="transient",
-            kind="run",
-            budget=RUN_BUDGET,
-            shutdown=record_grace(desk.record),
-        )
         try:
-            return await self._supervising.ask(StartChild(spec), timeout=30.0)
+            return await self._supervising.ask(StartChild(run_spec(handle.desk, queued=queued)), timeout=30.0)
         except ActorError as error:
             self._drop(run_id)
             raise RefusedError("internal_error", f"the run could not be started: {error}") from error
@@ -333,6 +325,12 @@ class RunsSupervisor(Supervisor[Never]):
         super().__init__(max_children=MAX_CHILDREN)
         self._runs = runs
 
+    async def on_start(self) -> None:
+        """Take up the runs that have not ended; there are some when an earlier incarnation crashed."""
+        for handle in self._runs.newest_first():
+            if handle.ref is not None and not handle.state.ended:
+                handle.ref = self.start_child(run_spec(handle.desk))
+
     async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:  # noqa: A002 - the hook's own signature
         """A run is over, or was given up."""
         if spec.kind == "run" and self.has_ended(spec.id):
@@ -345,9 +343,12 @@ def new_run_id() -> str:
     return f"run-{uuid.uuid4().hex}"
 
 
-def record_grace(record: RunRecord) -> float:
-    """Seconds a run's actor has to stop when the whole system does."""
-    return record.workflow.settings.grace + 1.0
+def run_spec(desk: RunDesk, *, queued: bool = False) -> ChildSpec:
+    """A run's actor, as a child of the supervisor of runs."""
+    grace = desk.record.workflow.settings.grace
+    factory = partial(Run, desk, queued=queued)
+    run_id = desk.record.run_id
+    return child(run_id, factory, restart="transient", kind="run", budget=RUN_BUDGET, shutdown=grace + 1.0)
 
 
 def _policy(options: RunOptions) -> str:

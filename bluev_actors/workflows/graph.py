@@ -7,7 +7,7 @@ The wire calls edges `connections`; in this code a connection is a socket.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from attrs import Factory, field, frozen
 
@@ -52,7 +52,7 @@ class Node:
 
     id: str
     type: str
-    params: JsonObject = Factory(dict)
+    params: JsonObject = Factory(dict[str, Any])
     type_version: int | None = None
     label: str | None = None
     disabled: bool = False
@@ -118,10 +118,10 @@ class Workflow:
     id: str
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...] = ()
-    inputs: dict[str, WorkflowInput] = Factory(dict)
-    outputs: dict[str, WorkflowOutput] = Factory(dict)
+    inputs: dict[str, WorkflowInput] = Factory(dict[str, WorkflowInput])
+    outputs: dict[str, WorkflowOutput] = Factory(dict[str, WorkflowOutput])
     settings: Settings = Settings()
-    document: JsonObject = field(factory=dict, repr=False, eq=False)
+    document: JsonObject = field(factory=dict[str, Any], repr=False, eq=False)
 
     @cached_property
     def by_id(self) -> dict[str, Node]:

@@ -92,11 +92,18 @@ class NodeKind:
 
     def input(self, name: str) -> Port | None:
         """The input port of this name, if the kind declares one."""
-        return next((port for port in self.inputs if port.name == name), None)
+        return _named(name, self.inputs)
 
     def output(self, name: str) -> Port | None:
         """The output port of this name, if the kind declares one."""
-        return next((port for port in self.outputs if port.name == name), None)
+        return _named(name, self.outputs)
+
+
+def _named(name: str, ports: tuple[Port, ...]) -> Port | None:
+    for port in ports:
+        if port.name == name:
+            return port
+    return None
 
 
 Kinds: TypeAlias = Mapping[str, NodeKind]

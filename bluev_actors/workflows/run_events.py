@@ -6,7 +6,7 @@ way a run changes.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from attrs import Factory, frozen
 
@@ -251,4 +251,4 @@ class RunIdentity:
     workflow_id: str
     session_id: str = ""
     principal: str = ""
-    inputs: JsonObject = Factory(dict)
+    inputs: JsonObject = Factory(dict[str, Any])

@@ -87,13 +87,13 @@ class RunState:
     started_at: float = 0.0
     updated_at: float = 0.0
     finished_at: float | None = None
-    nodes: dict[str, NodeState] = Factory(dict)
-    in_flight: dict[str, None] = Factory(dict)
+    nodes: dict[str, NodeState] = Factory(dict[str, NodeState])
+    in_flight: dict[str, None] = Factory(dict[str, None])
     """The nodes that are running, in the order they started."""
     max_parallel: int = 0
     attempts: int = 0
     pause_mode: PauseMode | None = None
-    pauses: list[Pause] = Factory(list)
+    pauses: list[Pause] = Factory(list[Pause])
     paused_since: float | None = None
     paused_for: float = 0.0
     results: JsonObject | None = None

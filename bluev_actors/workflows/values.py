@@ -7,7 +7,7 @@ surrogates, and not nested without end. They hold for everything a node gives ou
 from __future__ import annotations
 
 import math
-from typing import Any, Final, TypeAlias, TypeGuard
+from typing import Any, Final, TypeAlias, TypeGuard, cast
 
 Json: TypeAlias = Any
 """None, bool, int, float, str, a list of them or a dict of them by str."""
@@ -43,11 +43,20 @@ def _is_plain(value: object, depth: int) -> bool:
     if depth >= MAX_DEPTH:
         return False
     if isinstance(value, dict):
-        for key, item in value.items():
-            if not isinstance(key, str) or not _is_plain(key, 0) or not _is_plain(item, depth + 1):
-                return False
-        return True
-    return isinstance(value, list | tuple) and all(_is_plain(item, depth + 1) for item in value)
+        return _is_plain_object(cast("dict[object, object]", value), depth + 1)
+    if isinstance(value, list | tuple):
+        return all(_is_plain(item, depth + 1) for item in cast("list[object]", value))
+    return False
+
+
+def _is_plain_object(value: dict[object, object], depth: int) -> bool:
+    for key, item in value.items():
+        if not isinstance(key, str) or not (key.isascii() or _text_flaw(key, "") is None):
+            return False
+        # Most values are short texts; calling ourselves for each would double the time.
+        if not (isinstance(item, str) and item.isascii()) and not _is_plain(item, depth):
+            return False
+    return True
 
 
 def _find_flaw(value: object, path: str, depth: int) -> str | None:
@@ -60,9 +69,9 @@ def _find_flaw(value: object, path: str, depth: int) -> str | None:
     if depth >= MAX_DEPTH:
         return f"{path or 'the value'} is nested deeper than {MAX_DEPTH} levels"
     if isinstance(value, dict):
-        return _dict_flaw(value, path, depth)
+        return _object_flaw(cast("dict[object, object]", value), path, depth)
     if isinstance(value, list | tuple):
-        return _list_flaw(value, path, depth)
+        return _list_flaw(cast("list[object]", value), path, depth)
     return f"{path or 'the value'} is a {type(value).__name__}, which JSON cannot carry"
 
 
@@ -86,7 +95,7 @@ def _number_flaw(value: float, path: str) -> str | None:
     return f"{path or 'the value'} is {value}, which JSON cannot carry"
 
 
-def _dict_flaw(value: dict[Any, Any], path: str, depth: int) -> str | None:
+def _object_flaw(value: dict[object, object], path: str, depth: int) -> str | None:
     for key, item in value.items():
         if not isinstance(key, str):
             return f"{path or 'the value'} has the key {key!r}, but keys are text"
@@ -98,7 +107,7 @@ def _dict_flaw(value: dict[Any, Any], path: str, depth: int) -> str | None:
     return None
 
 
-def _list_flaw(value: list[Any] | tuple[Any, ...], path: str, depth: int) -> str | None:
+def _list_flaw(value: list[object], path: str, depth: int) -> str | None:
     for index, item in enumerate(value):
         flaw = _find_flaw(item, f"{path}[{index}]", depth + 1)
         if flaw is not None:

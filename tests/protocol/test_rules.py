@@ -28,7 +28,8 @@ from bluev_actors.testing.strategies import MESSAGES
 from bluev_actors.workflows.options import Rerun, RunOptions
 
 if TYPE_CHECKING:
-    from bluev_actors.protocol.messages import ControlAction, ControlMode
+    from bluev_actors.protocol.messages import ControlMode
+    from bluev_actors.workflows.control import Action
 
 
 def fault_of(message: ClientMessage) -> tuple[str, str]:
@@ -119,7 +120,7 @@ def test_the_edge_of_what_is_legal(message: ClientMessage) -> None:
 
 @pytest.mark.parametrize("action", ["pause", "resume", "stop"])
 @pytest.mark.parametrize("mode", [None, "checkpoint", "drain", "hard", "graceful", "kill"])
-def test_modes_belong_to_their_action(action: ControlAction, mode: ControlMode | None) -> None:
+def test_modes_belong_to_their_action(action: Action, mode: ControlMode | None) -> None:
     """A mode of another action would be silently without effect, so it is refused."""
     where, _ = fault_of(ControlWorkflow(run_id="r", action=action, mode=mode))
     assert (where == "") == (mode is None or mode in ACTION_MODES[action])

@@ -11,7 +11,7 @@ from bluev_actors.errors import ProtocolError
 from bluev_actors.protocol.messages import ExecuteWorkflow
 from bluev_actors.protocol.structuring import structure_strictly, structure_tolerantly
 from bluev_actors.workflows.options import Rerun, RunOptions
-from bluev_actors.workflows.values import Json, JsonObject
+from bluev_actors.workflows.values import Json, JsonObject  # noqa: TC001 - cattrs looks the names up
 
 
 @frozen(kw_only=True)
@@ -109,19 +109,19 @@ def test_objects_are_not_copied() -> None:
     assert structure_strictly({"some": graph}, Sample).some is graph
 
 
-@pytest.mark.parametrize(
-    ("body", "path", "sentence"),
-    [
-        ({"texts": ["a", 5]}, "texts[1]", "`texts[1]` must be a string, not an integer."),
-        ({"lists": [[], ["a", None]]}, "lists[1][1]", "`lists[1][1]` must be a string, not null."),
-        ({"objects": [{}, 1.5]}, "objects[1]", "`objects[1]` must be an object, not a number."),
-        ({"word": "x"}, "word", '`word` must be `a` or `b`, not "x".'),
-        ({"whole": "5" * 1_000}, "whole", f'`whole` must be an integer, not "{"5" * 100}".'),
-        ({"texts": {}}, "texts", "`texts` must be a list, not an object."),
-        ({"flag": []}, "flag", "`flag` must be true or false, not a list."),
-        ({"number": False}, "number", "`number` must be a number, not a boolean."),
-    ],
-)
+MISFITS: list[tuple[JsonObject, str, str]] = [
+    ({"texts": ["a", 5]}, "texts[1]", "`texts[1]` must be a string, not an integer."),
+    ({"lists": [[], ["a", None]]}, "lists[1][1]", "`lists[1][1]` must be a string, not null."),
+    ({"objects": [{}, 1.5]}, "objects[1]", "`objects[1]` must be an object, not a number."),
+    ({"word": "x"}, "word", '`word` must be `a` or `b`, not "x".'),
+    ({"whole": "5" * 1_000}, "whole", f'`whole` must be an integer, not "{"5" * 100}".'),
+    ({"texts": {}}, "texts", "`texts` must be a list, not an object."),
+    ({"flag": []}, "flag", "`flag` must be true or false, not a list."),
+    ({"number": False}, "number", "`number` must be a number, not a boolean."),
+]
+
+
+@pytest.mark.parametrize(("body", "path", "sentence"), MISFITS)
 def test_where_and_what_would_be_right(body: JsonObject, path: str, sentence: str) -> None:
     """The sender can mend a message by its error alone."""
     error = misfit(body)

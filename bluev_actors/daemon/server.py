@@ -1,0 +1,180 @@
+"""`bluev-actors serve`: the daemon from its first breath to its last.
+
+It comes up whole or not at all, says when it is ready, and on SIGTERM or SIGINT goes down in order: nothing new is
+taken, clients are told, runs have their time, sockets are closed. A second signal ends the process at once.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import trio
+from attrs import frozen
+
+from bluev_actors.daemon.logs import configure_logging
+from bluev_actors.daemon.tree import Daemon, open_daemon_tree
+from bluev_actors.engine.node_types import Catalogue
+from bluev_actors.engine.nodes import BUILT_INS
+from bluev_actors.engine.plugins import entry_point_nodes, load_nodes
+from bluev_actors.engine.runtime import open_runtime
+from bluev_actors.errors import NodeTypeError
+from bluev_actors.protocol.codes import CloseCode
+from bluev_actors.protocol.messages import PROTOCOL, ServerDraining
+
+if TYPE_CHECKING:
+    from bluev_actors.daemon.config import Settings
+
+STORE: Final = "memory (runs die with the process)"
+RETRY_AFTER: Final = 1.0
+"""Seconds beyond the drain's own time after which a client may hope for another daemon."""
+FAREWELL: Final = 3.0
+"""Seconds that sockets have for their closing handshake when the daemon goes down."""
+
+
+@frozen
+class Ready:
+    """What there is to say once the daemon accepts connections.
+
+    Attributes:
+        host: where it listens.
+        port: likewise; the one it was given, if any free one was asked for.
+        console_url: what to open in a browser.
+        socket_url: what clients connect to.
+        store: where runs are kept.
+        warnings: what is unsafe, or was left out.
+    """
+
+    host: str
+    port: int
+    console_url: str
+    socket_url: str
+    store: str
+    warnings: tuple[str, ...]
+
+
+def run_daemon(settings: Settings, on_ready: Callable[[Ready], None]) -> None:
+    """Be the daemon, for the rest of this process: logging, event loop and signals.
+
+    Raises:
+        ConfigError, NodeTypeError, ListenError: it cannot come up; each is one plain sentence.
+    """
+    configure_logging(settings.log_format)
+    trio.run(partial(serve, settings, on_ready))
+
+
+async def serve(
+    settings: Settings,
+    on_ready: Callable[[Ready], None] = lambda _ready: None,
+    *,
+    until: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Serve until it is time to go, and go in order.
+
+    Args:
+        settings: how.
+        on_ready: told once, when connections are accepted.
+        until: returns when it is time to go; by default at SIGTERM or SIGINT, for which this must be the main thread.
+
+    Raises:
+        NodeTypeError: a node type cannot be loaded, or its name is taken.
+        ListenError: the port cannot be opened.
+    """
+    catalogue, problems = catalogue_of(settings)
+    async with (
+        open_runtime(catalogue=catalogue, limits=settings.runs) as runtime,
+        open_daemon_tree(runtime, settings) as daemon,
+        _time_to_go(until) as time_to_go,
+    ):
+        await daemon.listen()
+        on_ready(_ready(daemon, problems))
+        await time_to_go()
+        await drain(daemon)
+
+
+@asynccontextmanager
+async def _time_to_go(
+    until: Callable[[], Awaitable[None]] | None,
+) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    if until is not None:
+        yield until
+        return
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+
+        async def first_signal() -> None:
+            await anext(signals)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL)
+
+        yield first_signal
+
+
+def catalogue_of(settings: Settings) -> tuple[Catalogue, list[str]]:
+    """All node types of a daemon, and a sentence for each plug-in that had to be left out.
+
+    The user's own come before those of installed packages: who names a file means it.
+
+    Raises:
+        NodeTypeError: a named file or module has none, or one whose name is taken.
+    """
+    catalogue = Catalogue(BUILT_INS, settings.allow)
+    for reference in settings.nodes:
+        for node_type in load_nodes(reference):
+            catalogue.add(node_type)
+    plugins, problems = entry_point_nodes()
+    for _, node_type in plugins:
+        try:
+            catalogue.add(node_type)
+        except NodeTypeError as error:
+            problems.append(f"{error}; it is left out")
+    return catalogue, problems
+
+
+def _ready(daemon: Daemon, problems: Iterable[str]) -> Ready:
+    settings = daemon.hub.settings
+    host, port = daemon.address or (settings.host, settings.port)
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return Ready(
+        host=host,
+        port=port,
+        console_url=f"http://{authority}/",
+        socket_url=f"ws://{authority}/ws/{{session_id}}",
+        store=STORE,
+        warnings=(*_unsafe(settings), *problems),
+    )
+
+
+def _unsafe(settings: Settings) -> Iterable[str]:
+    if not settings.is_loopback:
+        yield f"anyone who reaches {settings.host} may do everything: there are no tokens (--insecure)"
+    if settings.allow:
+        yield f"workflows may use {', '.join(sorted(settings.allow))} (--allow)"
+
+
+async def drain(daemon: Daemon) -> None:
+    """Go down in order.
+
+    The port stays open meanwhile, so that `/readyz` can say what is going on; new sockets and new runs are refused.
+    """
+    hub = daemon.hub
+    hub.draining = True
+    _tell_clients(daemon)
+    await hub.runtime.drain(hub.settings.drain_timeout)
+    for conversation in hub.sessions:
+        conversation.socket.close_soon(CloseCode.DRAINING, "the daemon is going down")
+    with trio.move_on_after(FAREWELL):
+        while len(hub.sessions):
+            await trio.sleep(POLL)
+
+
+def _tell_clients(daemon: Daemon) -> None:
+    hub = daemon.hub
+    retry_after = math.ceil(hub.settings.drain_timeout + RETRY_AFTER)
+    message = ServerDraining(timestamp=hub.timestamp(), retry_after=retry_after)
+    for conversation in hub.sessions:
+        if conversation.protocol == PROTOCOL:
+            conversation.send(message)
