@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 import trio
 
@@ -64,7 +64,9 @@ class Actor(Generic[M]):
             The answer, if the message is a request.
         """
         result = self._dispatch(message)
-        return await result if isinstance(result, CoroutineType) else result
+        if isinstance(result, CoroutineType):
+            return await cast("CoroutineType[Any, Any, object]", result)
+        return result
 
     async def run(self) -> object:
         """Take messages until it is time to stop; an actor that does one thing and ends overrides this.
@@ -90,7 +92,7 @@ class Actor(Generic[M]):
         """
         cell = self._cell
         now = trio.lowlevel.current_clock().current_time
-        take = self._dispatch if type(self).receive is Actor.receive else self.receive
+        take = self._dispatch if type(self).receive is Actor[M].receive else self.receive
         for item in cell.mailbox.drain():
             fault("actor.receive", cell.path)
             try:
@@ -161,7 +163,7 @@ class Actor(Generic[M]):
 
     async def _answer(self, call: Call[Any]) -> None:
         try:
-            result = await self.receive(call.message)
+            result = await self.receive(cast("M", call.message))
         except Rejected as rejected:
             call.fail(rejected.error)
         else:

@@ -208,6 +208,7 @@ class Cell(Generic[M]):
 
     def stopping(self) -> None:
         """It takes no more messages."""
+        self.handling = None
         if self.state is not State.STOPPING:
             self._move(State.STOPPING)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import frozen
 
 from bluev_actors.actors.call import Request
-from bluev_actors.actors.lifecycle import State
 from bluev_actors.actors.ref import Ref
-from bluev_actors.actors.restart import ChildSpec, Restart
+
+if TYPE_CHECKING:
+    from bluev_actors.actors.lifecycle import State
+    from bluev_actors.actors.restart import ChildSpec, Restart
 
 
 @frozen

@@ -59,5 +59,6 @@ def _message_classes(method: Handler) -> list[type]:
     if len(parameters) != 1:
         raise TypeError(f"{method.__qualname__}: a handler takes one message, annotated with its class")
     hint: Any = hints[parameters[0]]
-    is_union = isinstance(hint, UnionType) or typing.get_origin(hint) is typing.Union
-    return [typing.get_origin(each) or each for each in (typing.get_args(hint) if is_union else (hint,))]
+    is_union = typing.get_origin(hint) in {typing.Union, UnionType}
+    members: tuple[Any, ...] = typing.get_args(hint) if is_union else (hint,)
+    return [typing.get_origin(member) or member for member in members]

@@ -79,7 +79,7 @@ class Tap:
         for key, subscriber in list(self._subscribers.items()):
             try:
                 subscriber(event)
-            except Exception:
+            except Exception:  # noqa: BLE001 - whatever it raised, it must not harm the actors
                 _log.exception("a subscriber of the tap failed and is removed: %r", subscriber)
                 self._unsubscribe(key)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import trio
 
@@ -62,7 +62,7 @@ def _make(cell: Cell[Any]) -> Actor[Any]:
     actor = cell.spec.factory()
     if not isinstance(actor, Actor):
         raise TypeError(f"{cell.path}: the factory made no actor but a {type(actor).__name__}")
-    made: Actor[Any] = actor
+    made = cast("Actor[Any]", actor)
     made.embody(cell)
     cell.actor = made
     cell.kind = cell.kind or type(made).__name__
@@ -79,7 +79,7 @@ async def _clean_up(cell: Cell[Any], ending: Exit) -> Exit:
             return ending
         with trio.CancelScope(deadline=trio.current_time() + grace, shield=True) as scope:
             await cell.actor.on_stop(ending)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - as above
         _log.exception("%s failed in its on_stop", cell.path)
         return Exit(ExitKind.CRASHED, error) if ending.expected else ending
     if scope.cancelled_caught and ending.expected:

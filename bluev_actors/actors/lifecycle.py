@@ -1,8 +1,8 @@
 """The states of an actor and the moves between them that are legal.
 
 Everything an actor may do with its life is in the table `MOVES`; whoever changes a state goes through `check`.
-An *incarnation* is one life of an actor, from its factory to its exit. The actor that others know by its ref
-may have many of them, one after another, and never two at a time.
+An *incarnation* is one life of an actor, from its factory to its exit. The actor that others know by its ref may
+have many of them, one after another, and never two at a time.
 """
 
 from __future__ import annotations

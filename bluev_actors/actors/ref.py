@@ -104,7 +104,7 @@ class Ref(Generic[M_contra]):
         """
         await self._mailbox.put(message)
 
-    async def ask(self, message: Request[R], *, timeout: float = 5.0, urgent: bool = False) -> R:  # noqa: ASYNC109 - as in gen_server:call
+    async def ask(self, message: Request[R], *, timeout: float = 5.0, urgent: bool = False) -> R:
         """Send a request and wait for its answer.
 
         Args:

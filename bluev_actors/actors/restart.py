@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from attrs import field, frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 Restart: TypeAlias = Literal["permanent", "transient", "temporary"]
 """When a child is started again: always, after a crash or a kill, or never."""

@@ -29,7 +29,7 @@ from bluev_actors.actors.restart import ChildSpec, Exit, RestartBudget, RestartW
 from bluev_actors.errors import ActorError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     from bluev_actors.actors.call import Envelope
 
@@ -206,7 +206,7 @@ class Supervisor(Actor[M | SupervisorCommand], Generic[M]):
 
 
 @contextmanager
-def _rejecting() -> Iterator[None]:
+def _rejecting() -> Generator[None]:
     """Answer the request at hand with the error that its command meets."""
     try:
         yield

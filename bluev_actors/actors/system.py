@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from bluev_actors.actors.incarnation import live
 from bluev_actors.actors.cell import Cell
+from bluev_actors.actors.commands import StartChild
 from bluev_actors.actors.events import Subscriber, Tap
+from bluev_actors.actors.incarnation import live
 from bluev_actors.actors.introspection import ActorSnapshot, snapshot
 from bluev_actors.actors.ref import Ref
 from bluev_actors.actors.registry import Registry
 from bluev_actors.actors.restart import ChildSpec, Strategy
-from bluev_actors.actors.commands import StartChild
 from bluev_actors.actors.supervisor import Supervisor, sole_error
-
 from bluev_actors.errors import ChildStartError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from bluev_actors.cli.words import compact, counted, duration, outputs_text, printable
+from bluev_actors.cli.words import compact, counted, duration, outputs_text, printable, telling
 from bluev_actors.protocol.messages import (
     Gap,
     NodeEventMessage,
@@ -16,11 +16,10 @@ from bluev_actors.protocol.messages import (
 from bluev_actors.workflows.times import from_rfc3339
 
 if TYPE_CHECKING:
-    from bluev_actors.workflows.run_state import RunState
-    from collections.abc import Callable
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from bluev_actors.client.feed import RunUpdate
+    from bluev_actors.workflows.run_state import RunState
     from bluev_actors.workflows.values import JsonObject
 
 OUTPUTS_WIDTH: Final = 100
@@ -100,7 +99,8 @@ def _details(update: NodeStatusUpdate, state: RunState) -> str:
 def _outcome(update: NodeStatusUpdate) -> str:
     if update.error is not None:
         return f": {printable(update.error)}"
-    return f": {outputs_text(update.outputs, OUTPUTS_WIDTH)}" if update.outputs else ""
+    outputs = telling(update.outputs)
+    return f": {outputs_text(outputs, OUTPUTS_WIDTH)}" if outputs else ""
 
 
 def closing_lines(state: RunState) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from bluev_actors.cli.words import counted, duration, outputs_text, printable, shortened
+from bluev_actors.cli.words import counted, duration, outputs_text, printable, shortened, telling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,8 +140,8 @@ def node_note(node: NodeState, width: int) -> str:
         return shortened(printable(node.error.message), width)
     if node.progress is not None:
         return shortened(_progress(node.progress), width)
-    if node.outputs:
-        return outputs_text(node.outputs, width)
+    if outputs := telling(node.outputs):
+        return outputs_text(outputs, width)
     return shortened(printable(node.reason or ""), width)
 
 

@@ -47,8 +47,13 @@ def shortened(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(0, width - len(ELLIPSIS))] + ELLIPSIS
 
 
+def telling(outputs: JsonObject | None) -> JsonObject:
+    """The outputs that carry something: many nodes give out nulls, which say no more than that they ended."""
+    return {name: value for name, value in (outputs or {}).items() if value is not None}
+
+
 def outputs_text(outputs: JsonObject, width: int) -> str:
-    """The outputs of a node in short: `value = 2, done = null`."""
+    """The outputs of a node in short: `value = 2, text = "hello"`."""
     return shortened(", ".join(f"{printable(n)} = {_brief(v, width)}" for n, v in outputs.items()), width)
 
 

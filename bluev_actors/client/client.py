@@ -42,6 +42,7 @@ from bluev_actors.workflows.problems import GraphProblem
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
 
+    from bluev_actors.client.link import Wire
     from bluev_actors.client.socket import Socket
     from bluev_actors.protocol.messages import ClientMessage, ConnectionEstablished
     from bluev_actors.workflows.values import JsonObject
@@ -255,9 +256,16 @@ async def connect(
     """
     address = parse_address(url).socket(session_id, client_info)
     async with AsyncExitStack() as stack:
-        link = Link(await _open_patiently(stack, address, timeout, wait), timeout=timeout)
-        client = Client(link, await link.greet())
-        await stack.enter_async_context(_carrying(link))
+        socket = await _open_patiently(stack, address, timeout, wait)
+        yield await stack.enter_async_context(open_client(socket, timeout=timeout))
+
+
+@asynccontextmanager
+async def open_client(wire: Wire, *, timeout: float) -> AsyncGenerator[Client]:
+    """Be a client over a wire that is open already; arguments and errors are those of `connect`."""
+    link = Link(wire, timeout=timeout)
+    client = Client(link, await link.greet())
+    async with _carrying(link):
         yield client
 
 

@@ -141,7 +141,7 @@ class Conversation:
 
     def _skip(self, gap: Gap) -> None:
         for snapshot in gap.snapshots:
-            view = self._views.get(snapshot["run_id"])
+            view = self._views.get(snapshot.get("run_id", ""))
             if view is not None:
                 view.skip(gap, snapshot)
 

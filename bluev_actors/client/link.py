@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from bluev_actors.client.conversation import Answer
     from bluev_actors.client.run_view import RunView
-    from bluev_actors.client.socket import Socket
     from bluev_actors.protocol.messages import ClientMessage
 
 OUTGOING: Final = 64
@@ -35,17 +34,29 @@ lets go of the stream and gets the rest sent again."""
 MISSED_HEARTBEATS: Final = 3
 
 
+class Wire(Protocol):
+    """What carries whole texts; `socket.Socket` is the one that is used."""
+
+    async def send(self, text: str) -> None:
+        """Send one text; raises ConnectionLostError."""
+        ...
+
+    async def receive(self) -> str | bytes:
+        """Wait for the next text; raises ConnectionLostError."""
+        ...
+
+
 class Link:
     """One connection, as the tasks of a client share it.
 
     Args:
-        socket: where the texts go.
+        wire: where the texts go.
         timeout: seconds that an answer may take.
     """
 
-    def __init__(self, socket: Socket, *, timeout: float) -> None:
+    def __init__(self, wire: Wire, *, timeout: float) -> None:
         self.conversation = Conversation()
-        self._socket = socket
+        self._wire = wire
         self._timeout = timeout
         self._outgoing, self._to_send = trio.open_memory_channel[str](OUTGOING)
         self._room = trio.Event()
@@ -79,7 +90,7 @@ class Link:
             self.lose(error)
 
     async def _receive_one(self) -> None:
-        text = await self._socket.receive()
+        text = await self._wire.receive()
         try:
             reply = self.conversation.receive(text)
         except ProtocolError as error:
@@ -102,7 +113,7 @@ class Link:
         """Send what there is to say, in order. A task of its own: a send that is cut off tears the stream."""
         try:
             async for text in self._to_send:
-                await self._socket.send(text)
+                await self._wire.send(text)
         except ClientError as error:
             self.lose(error)
 

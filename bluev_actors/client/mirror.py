@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
-from bluev_actors.errors import RunFailedError, RunStoppedError
+from bluev_actors.errors import ProtocolError, RunFailedError, RunStoppedError
 from bluev_actors.protocol.messages import NodeProgressMessage
 from bluev_actors.protocol.wire_events import from_message, progress_of
 from bluev_actors.workflows.run_state import RunState, apply, apply_progress
@@ -36,8 +36,15 @@ class Mirror:
             apply(self.state, recorded)
 
     def load(self, snapshot: JsonObject) -> None:
-        """Start over from a snapshot, unless it tells nothing new: it lacks the outputs of the nodes."""
-        loaded = load_snapshot(snapshot)
+        """Start over from a snapshot, unless it tells nothing new: it lacks the outputs of the nodes.
+
+        Raises:
+            ProtocolError: it is not a snapshot at all.
+        """
+        try:
+            loaded = load_snapshot(snapshot)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ProtocolError("bad_message", f"this is no snapshot of a run: {error!r}") from error
         if loaded.seq > self.state.seq:
             self.state = loaded
 

@@ -10,6 +10,7 @@ from bluev_actors.client.mirror import results_of
 from bluev_actors.errors import RunNotFoundError, ServerRefusedError
 from bluev_actors.protocol.messages import ControlWorkflow, WorkflowControlResponse
 from bluev_actors.workflows.control import ControlOutcome
+from bluev_actors.workflows.times import rfc3339
 
 if TYPE_CHECKING:
     from bluev_actors.client.link import Link
@@ -85,7 +86,7 @@ class RemoteRun:
         self,
         mode: PauseMode | None = None,
         *,
-        until: str | None = None,
+        until: float | None = None,
         timeout: float | None = None,
     ) -> ControlOutcome:
         """Pause it; after the answer no node starts until it is resumed.
@@ -93,15 +94,16 @@ class RemoteRun:
         Args:
             mode: how nodes in flight are treated: `checkpoint`, `drain` or `hard`; as the workflow says if
                 left out.
-            until: resume by itself at this time (RFC 3339).
+            until: resume by itself at this wall time, in seconds since 1970.
             timeout: stop it if it is still paused after this many seconds.
 
         Raises:
             RunNotFoundError: the daemon no longer holds the run.
             ClientError: there is no answer, or a refusal of the message itself.
         """
+        moment = None if until is None else rfc3339(until)
         return await self._control(
-            ControlWorkflow(run_id=self.run_id, action="pause", mode=mode, until=until, timeout=timeout)
+            ControlWorkflow(run_id=self.run_id, action="pause", mode=mode, until=moment, timeout=timeout)
         )
 
     async def resume(self) -> ControlOutcome:

@@ -7,13 +7,16 @@ for its `Subscriptions` to say; one that no topic reaches wants nothing of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final, Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from attrs import define, field
 
 from bluev_actors.protocol.rules import EVERY_RUN
-from bluev_actors.protocol.subscriptions import Subscriptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bluev_actors.protocol.subscriptions import Subscriptions
 
 Topic: TypeAlias = tuple[Literal["session", "watch", "filter", "tree"], str]
 

@@ -6,7 +6,6 @@ wrong is an answer like any other; what is raised is a bug, or a `request_id` us
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from attrs import evolve, frozen
@@ -25,6 +24,8 @@ from bluev_actors.protocol.messages import (
 from bluev_actors.workflows.times import from_rfc3339
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bluev_actors.daemon.hub import Hub
     from bluev_actors.engine.run_handle import RunHandle
     from bluev_actors.protocol.messages import ControlWorkflow, ExecuteWorkflow, Signal, ValidateWorkflow
@@ -186,9 +187,7 @@ def _outcome(hub: Hub, message: ControlWorkflow, outcome: ControlOutcome) -> Wor
     )
 
 
-def _refusal(
-    hub: Hub, message: ControlWorkflow, status: ControlStatus, error: BluevError
-) -> WorkflowControlResponse:
+def _refusal(hub: Hub, message: ControlWorkflow, status: ControlStatus, error: BluevError) -> WorkflowControlResponse:
     return WorkflowControlResponse(
         timestamp=hub.timestamp(),
         request_id=message.request_id,

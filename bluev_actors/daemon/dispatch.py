@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from bluev_actors.daemon import commands, comeback
+from bluev_actors.daemon import comeback, commands
 from bluev_actors.errors import HistoryExpiredError, ProtocolError, RefusedError, RunNotFoundError
 from bluev_actors.protocol.messages import (
     ClientMessage,
@@ -92,9 +92,7 @@ async def validate_workflow(conversation: Conversation, message: ValidateWorkflo
 
 async def subscribe(conversation: Conversation, message: Subscribe) -> None:
     """Ask for events by type."""
-    names, unknown = conversation.subscriptions.subscribe(
-        message.event_types, message.run_id, message.workflow_id
-    )
+    names, unknown = conversation.subscriptions.subscribe(message.event_types, message.run_id, message.workflow_id)
     conversation.hub.audience.enter(conversation)
     conversation.send(
         SubscriptionConfirmed(
@@ -111,9 +109,7 @@ async def unsubscribe(conversation: Conversation, message: Unsubscribe) -> None:
     names = conversation.subscriptions.unsubscribe(message.event_types, message.run_id, message.workflow_id)
     conversation.hub.audience.enter(conversation)
     conversation.send(
-        SubscriptionUpdated(
-            timestamp=conversation.timestamp(), request_id=message.request_id, subscriptions=names
-        )
+        SubscriptionUpdated(timestamp=conversation.timestamp(), request_id=message.request_id, subscriptions=names)
     )
 
 
@@ -161,9 +157,7 @@ async def unwatch(conversation: Conversation, message: Unwatch) -> None:
     """Follow a run no longer."""
     conversation.unwatch(message.run_id)
     conversation.send(
-        Unwatched(
-            timestamp=conversation.timestamp(), request_id=message.request_id, run_id=message.run_id
-        )
+        Unwatched(timestamp=conversation.timestamp(), request_id=message.request_id, run_id=message.run_id)
     )
 
 

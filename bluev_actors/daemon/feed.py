@@ -8,15 +8,18 @@ away, one that reads slowly and one that has just come are a single case: a plac
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from itertools import islice
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 
 from attrs import define, field
 
 from bluev_actors.errors import HistoryExpiredError, RunNotFoundError
-from bluev_actors.workflows.run_events import Recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from bluev_actors.workflows.run_events import Recorded
 
 FeedState: TypeAlias = Literal["held", "behind", "live"]
 

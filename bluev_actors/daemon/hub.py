@@ -5,7 +5,6 @@ It is read and changed by plain calls on the one event loop, so nothing in it ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING
@@ -14,15 +13,17 @@ from attrs import define, field
 
 from bluev_actors.daemon.audience import Audience
 from bluev_actors.daemon.event_frames import EventFrames
-from bluev_actors.daemon.guard import Guard
 from bluev_actors.daemon.once import Once
 from bluev_actors.daemon.sessions import Sessions
 from bluev_actors.errors import RunNotFoundError
 from bluev_actors.workflows.times import rfc3339
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from bluev_actors.daemon.config import Settings
     from bluev_actors.daemon.conversation import Conversation
+    from bluev_actors.daemon.guard import Guard
     from bluev_actors.engine.runtime import Runtime
     from bluev_actors.workflows.graph import WorkflowOutput
 

@@ -7,7 +7,6 @@ between: a repetition that comes while the first is still being worked on waits 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar, cast
 
 import orjson
@@ -19,6 +18,8 @@ from bluev_actors.protocol.codec import decode_server, encode
 from bluev_actors.protocol.messages import ServerMessage
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from bluev_actors.engine.requests import Answered, RequestLog
     from bluev_actors.protocol.messages import ClientMessage
     from bluev_actors.workflows.values import JsonObject
@@ -56,9 +57,7 @@ class Once:
     _log: RequestLog
     _at_work: dict[_Key, trio.Event] = field(factory=dict[_Key, trio.Event], init=False)
 
-    async def answer(
-        self, session_id: str, request: ClientMessage, act: Callable[[], Awaitable[Answer[R]]]
-    ) -> R:
+    async def answer(self, session_id: str, request: ClientMessage, act: Callable[[], Awaitable[Answer[R]]]) -> R:
         """Act on a request, or repeat what was answered when it came first.
 
         Args:

@@ -8,7 +8,6 @@ not fail because it was looked at.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -21,6 +20,8 @@ from bluev_actors.protocol.messages import ActorStatusUpdate
 from bluev_actors.protocol.wire_events import progress_message, sendable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from bluev_actors.daemon.conversation import Conversation
     from bluev_actors.daemon.hub import Hub
     from bluev_actors.protocol.messages import ServerMessage

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +12,8 @@ from bluev_actors.protocol.codec import encode
 from bluev_actors.protocol.json_text import dump_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.requests import Request
 
     from bluev_actors.protocol.messages import ServerMessage

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -27,9 +26,13 @@ from bluev_actors.protocol.codes import CloseCode
 from bluev_actors.protocol.messages import PROTOCOL, ServerDraining
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+
     from bluev_actors.daemon.config import Settings
 
 STORE: Final = "memory (runs die with the process)"
+NEAREST: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
+"""Where to reach a daemon that listens on every address of its machine."""
 RETRY_AFTER: Final = 1.0
 """Seconds beyond the drain's own time after which a client may hope for another daemon."""
 FAREWELL: Final = 3.0
@@ -41,8 +44,8 @@ class Ready:
     """What there is to say once the daemon accepts connections.
 
     Attributes:
-        host: where it listens.
-        port: likewise; the one it was given, if any free one was asked for.
+        host: where it can be reached from this machine.
+        port: likewise; the one it was given, where any free one was asked for.
         console_url: what to open in a browser.
         socket_url: what clients connect to.
         store: where runs are kept.
@@ -137,6 +140,7 @@ def catalogue_of(settings: Settings) -> tuple[Catalogue, list[str]]:
 def _ready(daemon: Daemon, problems: Iterable[str]) -> Ready:
     settings = daemon.hub.settings
     host, port = daemon.address or (settings.host, settings.port)
+    host = NEAREST.get(host, host)
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return Ready(
         host=host,
@@ -167,8 +171,7 @@ async def drain(daemon: Daemon) -> None:
     for conversation in hub.sessions:
         conversation.socket.close_soon(CloseCode.DRAINING, "the daemon is going down")
     with trio.move_on_after(FAREWELL):
-        while len(hub.sessions):
-            await trio.sleep(POLL)
+        await hub.sessions.wait_empty()
 
 
 def _tell_clients(daemon: Daemon) -> None:

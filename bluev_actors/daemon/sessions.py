@@ -7,14 +7,16 @@ connections needs no record at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import trio
 from attrs import define, field
 
 from bluev_actors.protocol.codes import CloseCode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bluev_actors.daemon.conversation import Conversation
 
 
@@ -24,6 +26,7 @@ class Sessions:
 
     _connected: dict[str, dict[Conversation, None]] = field(factory=dict, init=False)
     _count: int = field(default=0, init=False)
+    _empty: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot, init=False)
 
     def __len__(self) -> int:
         return self._count
@@ -51,3 +54,10 @@ class Sessions:
         self._count -= 1
         if not connected:
             del self._connected[conversation.session_id]
+        if not self._count:
+            self._empty.unpark_all()
+
+    async def wait_empty(self) -> None:
+        """Wait until nobody is connected."""
+        while self._count:
+            await self._empty.park()

@@ -13,12 +13,10 @@ listener; a heartbeat or a listener that crashes is started again. Children end 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Never
+from typing import TYPE_CHECKING, Any, Never
 
-import trio
 from attrs import define, field
 
 from bluev_actors.actors import Ref, StartChild, Supervisor, child
@@ -30,6 +28,10 @@ from bluev_actors.daemon.publisher import Publisher
 from bluev_actors.errors import ChildStartError, ListenError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import trio
+
     from bluev_actors.daemon.asgi import ASGIApp
     from bluev_actors.daemon.config import Settings
     from bluev_actors.engine.runtime import Runtime

@@ -9,7 +9,6 @@ from bluev_actors.engine.context import NodeContext
 from bluev_actors.engine.node_executor import NodeExecutor
 from bluev_actors.workflows.graph import DONE, ERROR
 from bluev_actors.workflows.inputs import gather_inputs
-from bluev_actors.workflows.params import NodeParams
 
 if TYPE_CHECKING:
     from bluev_actors.engine.clocks import TimeLimit
@@ -75,9 +74,7 @@ def _prepare(desk: RunDesk, state: RunState, context: NodeContext) -> None:
     def outputs_of(node_id: str) -> JsonObject | None:
         return state.node(node_id).outputs
 
-    compiled = desk.params.get(node.id)
-    if compiled is None:
-        compiled = desk.params[node.id] = NodeParams.compile(node.params, kind)
+    compiled = desk.params[node.id]
     scope: Scope = {
         "inputs": desk.record.inputs,
         "nodes": {it: outputs_of(it) for it in compiled.node_refs},

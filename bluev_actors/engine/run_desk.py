@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from attrs import Factory, define
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from bluev_actors.engine.journal import Journal, RunRecord
     from bluev_actors.engine.limits import RuntimeLimits
@@ -34,8 +34,8 @@ class RunDesk:
         now: wall time, in seconds since 1970.
         show_progress: shows how far a node is, to whoever watches.
         want_turn: asks for the turn of a queued run.
+        params: the compiled params of its nodes.
         writer: the pen of the living incarnation; None before the first.
-        params: the compiled params of its nodes, made once.
         exceptions: what nodes that failed for good had raised, for callbacks in process.
     """
 
@@ -47,6 +47,6 @@ class RunDesk:
     now: Callable[[], float]
     show_progress: Callable[[NodeProgress], None]
     want_turn: Callable[[], None]
+    params: Mapping[str, NodeParams]
     writer: RunWriter | None = None
-    params: dict[str, NodeParams] = Factory(dict)
     exceptions: dict[str, BaseException] = Factory(dict)

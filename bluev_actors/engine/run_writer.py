@@ -20,8 +20,8 @@ class RunWriter:
     """Writes one run for one incarnation of its actor.
 
     `state` is what the journal says, replayed. What was added and not committed is lost with the pen, which is right:
-    it belongs to a step that crashed half-way. A closed pen writes nothing, so that what is left of a crashed incarnation
-    cannot write beside the next one.
+    it belongs to a step that crashed half-way. A closed pen writes nothing, so that what is left of a crashed
+    incarnation cannot write beside the next one.
     """
 
     journal: Journal

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from bluev_actors.engine.limits import RuntimeLimits
     from bluev_actors.engine.node_types import Catalogue
     from bluev_actors.workflows.options import RunOptions
+    from bluev_actors.workflows.params import NodeParams
 
 RUN_BUDGET: Final = RestartBudget(intensity=3, period=5.0)
 """A run whose actor crashes more often than this has failed."""
@@ -145,15 +146,22 @@ class Runs:
 
     # --- starting -----------------------------------------------------------------------------------------------
 
-    async def start(self, record: RunRecord, callbacks: Mapping[str, Callback]) -> RunHandle:
+    async def start(
+        self, record: RunRecord, params: Mapping[str, NodeParams], callbacks: Mapping[str, Callback]
+    ) -> RunHandle:
         """Accept a run whose document was found right, and start its actor.
+
+        Args:
+            record: the run.
+            params: the compiled params of its nodes.
+            callbacks: the seed's callbacks by name.
 
         Raises:
             RefusedError: `workflow_already_running`, `too_many_runs`, `draining`.
         """
         await self._clear_the_way(record)
         queued = self._must_wait(record)
-        handle = self._register(record, queued=queued)
+        handle = self._register(record, params, queued=queued)
         handle.add_callbacks(callbacks)
         handle.ref = await self._start_actor(record.run_id, handle, queued=queued)
         return handle
@@ -182,12 +190,12 @@ class Runs:
             raise RefusedError("too_many_runs", f"{len(self._places)} runs are queued already")
         return full or behind
 
-    def _register(self, record: RunRecord, *, queued: bool) -> RunHandle:
+    def _register(self, record: RunRecord, params: Mapping[str, NodeParams], *, queued: bool) -> RunHandle:
         run_id = record.run_id
         if run_id in self._handles:
             raise RefusedError("run_id_taken", f"there is a run {run_id!r} already")
         self.journal.open_run(record)
-        handle = RunHandle(self._desk(record), lambda after: self._follow(run_id, after))
+        handle = RunHandle(self._desk(record, params), lambda after: self._follow(run_id, after))
         self._handles[run_id] = handle
         self._by_workflow.setdefault(record.workflow_id, {})[run_id] = None
         if queued:
@@ -196,7 +204,7 @@ class Runs:
             self._active.add(run_id)
         return handle
 
-    def _desk(self, record: RunRecord) -> RunDesk:
+    def _desk(self, record: RunRecord, params: Mapping[str, NodeParams]) -> RunDesk:
         def show(progress: NodeProgress) -> None:
             self.show_progress(record.run_id, record.workflow_id, progress, self.now())
 
@@ -209,6 +217,7 @@ class Runs:
             now=self.now,
             show_progress=show,
             want_turn=lambda: self._want_turn(record),
+            params=params,
         )
 
     async def _start_actor(self, run_id: str, handle: RunHandle, *, queued: bool) -> Ref[Any]:

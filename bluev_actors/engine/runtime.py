@@ -74,7 +74,7 @@ class Runtime:
         disabled = self.catalogue.disabled
         return parse_workflow(workflow, self.catalogue.kinds, inputs=inputs, limits=limits, disabled=disabled)
 
-    async def start(  # noqa: PLR0913 - each argument is one thing a caller may say of a run
+    async def start(
         self,
         workflow: object,
         inputs: JsonObject | None = None,
@@ -115,7 +115,7 @@ class Runtime:
             options=options,
             warnings=tuple(problem.as_json() for problem in verdict.warnings),
         )
-        return await self.runs.start(record, callbacks or {})
+        return await self.runs.start(record, verdict.params, callbacks or {})
 
     def find(self, *, run_id: str | None = None, workflow_id: str | None = None) -> RunHandle:
         """The run of this id, or the one live run of this workflow, else its latest.

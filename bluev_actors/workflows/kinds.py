@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
 
-from attrs import field, frozen
+from attrs import Factory, frozen
 
 from bluev_actors.workflows.graph import TriggerRule
 from bluev_actors.workflows.values import Json, JsonObject
@@ -62,6 +62,10 @@ class Param:
     description: str = ""
 
 
+def _is_pure(kind: NodeKind) -> bool:
+    return kind.pure
+
+
 @frozen
 class NodeKind:
     """Name, ports and behaviour of a node kind."""
@@ -77,7 +81,7 @@ class NodeKind:
     """Any output name may be connected."""
     pure: bool = False
     """Same inputs, same outputs, no effect."""
-    pausable: bool = field()
+    pausable: bool = Factory(_is_pure, takes_self=True)
     """A `checkpoint` pause may cancel it; it goes on from its last checkpoint."""
     outside: bool = False
     """Touches the outside: off until the operator allows it by name."""
@@ -85,10 +89,6 @@ class NodeKind:
     description: str = ""
     examples: tuple[JsonObject, ...] = ()
     source: str = "built-in"
-
-    @pausable.default
-    def _pausable(self) -> bool:
-        return self.pure
 
     def input(self, name: str) -> Port | None:
         """The input port of this name, if the kind declares one."""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import define
 
+from bluev_actors.workflows.values import is_list, is_object
+
 if TYPE_CHECKING:
     from bluev_actors.workflows.values import Json
 
@@ -47,8 +49,8 @@ def weigh(value: Json) -> int:
     """How much there is of a value: one for each number, text and container, more for a long text."""
     if isinstance(value, str):
         return 1 + len(value) // _TEXT_UNIT
-    if isinstance(value, dict):
+    if is_object(value):
         return 1 + len(value) + sum(map(weigh, value.values()))
-    if isinstance(value, list | tuple):
+    if is_list(value):
         return 1 + sum(map(weigh, value))
     return 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from bluev_actors.workflows.values import type_name
+from bluev_actors.workflows.values import is_list, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ _IS: Final[dict[str, Callable[[Json], bool]]] = {
     "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
     "string": lambda value: isinstance(value, str),
     "object": lambda value: isinstance(value, dict),
-    "list": lambda value: isinstance(value, list | tuple),
+    "list": is_list,
     # References are given out and read by nodes; in a document they are the text or the object nodes make of them.
     "bytes_ref": lambda value: isinstance(value, str | dict),
     "file_ref": lambda value: isinstance(value, str | dict),
@@ -73,7 +73,7 @@ def fits(given: str, wanted: str) -> bool:
 def mismatch(value: Json, wanted: str) -> str | None:
     """Say what keeps `value` from being a `wanted`; None when nothing does. Nothing is converted."""
     item = item_type(wanted)
-    if item is None or not isinstance(value, list | tuple):
+    if item is None or not is_list(value):
         check = _IS["list" if item is not None else wanted]
         return None if check(value) else f"a {wanted} is wanted, not a value of type {type_name(value)}"
     if item == "any":

@@ -113,7 +113,7 @@ def _pay(context: Context, units: int) -> None:
 @pass_context
 def _looped(context: Context, value: Any, weight: int) -> Any:  # noqa: ANN401 - whatever a template loops over
     """Pay for walking `value` with a body of `weight` parts."""
-    items: Sized = value if isinstance(value, Sized) else list(itertools.islice(value, BUDGET))
+    items: Any = value if isinstance(value, Sized) else list(itertools.islice(value, BUDGET))
     _pay(context, len(items) * weight + weigh(items))
     return items
 
@@ -235,8 +235,8 @@ def _members(tree: nodes.Template, names: frozenset[str]) -> dict[str, tuple[set
     """Which keys of each name are used, and whether the name is also used in another way."""
     found: dict[str, tuple[set[str], bool]] = {name: (set(), False) for name in names}
     looked_into: set[int] = set()
-    for node in (*tree.find_all(nodes.Getattr), *tree.find_all(nodes.Getitem)):
-        name, key = node.node, _key(node)
+    for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
+        name, key = _root_and_key(node)
         if isinstance(name, nodes.Name) and name.name in found and key is not None:
             found[name.name][0].add(key)
             looked_into.add(id(name))
@@ -246,11 +246,13 @@ def _members(tree: nodes.Template, names: frozenset[str]) -> dict[str, tuple[set
     return found
 
 
-def _key(node: nodes.Getattr | nodes.Getitem) -> str | None:
+def _root_and_key(node: nodes.Node) -> tuple[nodes.Node | None, str | None]:
+    """Of `a.b` and `a["b"]`: `a`, and the key when it is written out."""
     if isinstance(node, nodes.Getattr):
-        return node.attr
-    key = node.arg.value if isinstance(node.arg, nodes.Const) else None
-    return key if isinstance(key, str) else None
+        return node.node, node.attr
+    if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
+        return node.node, node.arg.value
+    return None, None
 
 
 class _Tolls(NodeTransformer):
@@ -292,7 +294,13 @@ def _environment() -> _Environment:
     return environment
 
 
-_OUR_FILTERS: Final = {"join": _join, "sum": _sum, "replace": _replace, "tojson": _tojson, "round": _round}
-_TOLLS: Final = {"_looped": _looped, "_named": _named, "_concat": _concat}
+_OUR_FILTERS: Final[dict[str, Any]] = {
+    "join": _join,
+    "sum": _sum,
+    "replace": _replace,
+    "tojson": _tojson,
+    "round": _round,
+}
+_TOLLS: Final[dict[str, Any]] = {"_looped": _looped, "_named": _named, "_concat": _concat}
 _PUBLIC_FILTERS: Final = sorted([*_JINJA_FILTERS, *_OUR_FILTERS])
 _ENVIRONMENT: Final = _environment()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, TypeAlias, get_args
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from bluev_actors.workflows.graph import (
     Backoff,
@@ -63,6 +63,10 @@ class Field:
     choices: tuple[str, ...] = field(default=(), kw_only=True)
 
 
+def _required(shape: Shape) -> tuple[str, ...]:
+    return tuple(name for name, each in shape.fields.items() if each.required)
+
+
 @frozen
 class Shape:
     """The fields of one kind of object.
@@ -78,12 +82,8 @@ class Shape:
     fields: Mapping[str, Field]
     strict: bool = False
     kept: frozenset[str] = frozenset()
-    required: tuple[str, ...] = field(init=False)
+    required: tuple[str, ...] = field(default=Factory(_required, takes_self=True), init=False)
     """The names of the fields that have to be there."""
-
-    @required.default
-    def _required(self) -> tuple[str, ...]:
-        return tuple(name for name, each in self.fields.items() if each.required)
 
 
 # --- kinds of fields --------------------------------------------------------------------------------------
