@@ -14,6 +14,8 @@ from bluev_actors.actors.ref import Ref, Rejected
 from bluev_actors.faultpoints import fault
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bluev_actors.actors.cell import Cell
     from bluev_actors.actors.restart import Exit
     from bluev_actors.actors.system import System
@@ -75,15 +77,16 @@ class Actor(Generic[M]):
             What becomes the `result` of the exit.
         """
         cell = self._cell
+        take = self._dispatch if type(self).receive is Actor[M].receive else self.receive
         cell.receiving = True
         while not cell.leaving:
             await cell.mailbox.ready()
             if not cell.leaving:
-                await self._take_batch()
+                await self._take_batch(take)
         cell.receiving = False
         return None
 
-    async def _take_batch(self) -> None:
+    async def _take_batch(self, take: Callable[[M], object]) -> None:
         """Handle what waits, without a checkpoint of our own.
 
         One function and not three, and no coroutine for `receive` unless it is overridden: these are the lines
@@ -92,7 +95,6 @@ class Actor(Generic[M]):
         """
         cell = self._cell
         now = trio.lowlevel.current_clock().current_time
-        take = self._dispatch if type(self).receive is Actor[M].receive else self.receive
         for item in cell.mailbox.drain():
             fault("actor.receive", cell.path)
             try:
@@ -116,7 +118,7 @@ class Actor(Generic[M]):
     # --- what subclasses may call ---
 
     def stop(self) -> None:
-        """End after the message at hand, with a normal exit."""
+        """End `run` after the message at hand, with a normal exit; of no effect on a `run` of your own."""
         self._cell.leaving = True
         self._cell.mailbox.ring()
 

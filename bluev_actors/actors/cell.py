@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_CUT = Exit(ExitKind.KILLED)
+
 M = TypeVar("M")
 
 
@@ -85,6 +87,7 @@ class Cell(Generic[M]):
         "stop_reason",
         "supervisor",
         "system",
+        "task",
         "waiting_on",
         "window",
     )
@@ -128,8 +131,9 @@ class Cell(Generic[M]):
         self.receiving = False
         self.leaving = False
         self._asked: str | None = None
-        self._cut: Exit | None = None
+        self._cut = _CUT
         self.call: Call[Any] | None = None
+        self.task: trio.lowlevel.Task | None = None
         self.handling: object = None
         self.handling_since = 0.0
         self.waiting_on = ""
@@ -180,11 +184,11 @@ class Cell(Generic[M]):
             now = trio.current_time()
             self.system.tap.emit(ActorStopped(self.path, self.kind, self.incarnation, now, str(last)))
         for callback in self._on_stopped or ():
-            callback(last)
+            self._call_back(callback, last)
 
     async def start_settled(self) -> bool:
-        """Wait until it has started or failed to; returns which."""
-        while self.state is State.STARTING:
+        """Wait until it has started, or failed to and is over; returns which."""
+        while not self.started and self.state in ALIVE:
             await self._next_move()
         return self.started
 
@@ -215,7 +219,7 @@ class Cell(Generic[M]):
     def outcome(self, result: object) -> Exit:
         """The exit of an incarnation whose scope has closed without an exception."""
         if self.scope.cancelled_caught:
-            return self._cut or Exit(ExitKind.KILLED)
+            return self._cut
         if self._asked is not None:
             return Exit(ExitKind.SHUTDOWN, result=result, reason=self._asked)
         return Exit(ExitKind.NORMAL, result=result)
@@ -266,13 +270,19 @@ class Cell(Generic[M]):
     def when_stopped(self, callback: Callable[[Exit], None]) -> None:
         """Have a plain function called when it is gone for good, at once if it is."""
         if self.exit is not None and self.state is State.STOPPED:
-            callback(self.exit)
+            self._call_back(callback, self.exit)
         elif self._on_stopped is None:
             self._on_stopped = [callback]
         else:
             self._on_stopped.append(callback)
 
     # --- within ---
+
+    def _call_back(self, callback: Callable[[Exit], None], last: Exit) -> None:
+        try:
+            callback(last)
+        except Exception:  # noqa: BLE001 - whatever it raised, it must not harm the supervisor
+            _log.exception("%s is gone, and a callback that was to be told of it failed", self.path)
 
     def _move(self, new: State) -> None:
         check(self.path, self.state, new)

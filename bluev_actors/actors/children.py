@@ -6,6 +6,7 @@ its exit, so no child can end the nursery they all live in.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -28,6 +29,8 @@ from bluev_actors.errors import ActorError, ChildIdTakenError, ChildStartError, 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_log = logging.getLogger(__name__)
 
 
 class Children:
@@ -203,6 +206,7 @@ class Children:
         budget = self.window.budget
         allowed = f"more than {budget.intensity} restarts within {budget.period:g} s"
         error = RestartIntensityError(f"{self._parent.path}: {allowed}, the last one wanted by {cell.path}")
+        _log.error("%s; gives up", error)
         error.__cause__ = None if cell.exit is None else cell.exit.error
         return Exit(ExitKind.SHUTDOWN, error, reason=str(error))
 

@@ -34,6 +34,7 @@ async def live(cell: Cell[Any]) -> None:
     Nothing gets out but what must end the whole program, such as a `KeyboardInterrupt`.
     """
     own_cell.set(cell)
+    cell.task = trio.lowlevel.current_task()
     ending = Exit(ExitKind.CRASHED)
     try:
         ending = await _run(cell)

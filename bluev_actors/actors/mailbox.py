@@ -63,7 +63,7 @@ class Mailbox(Generic[M]):
     """
 
     __slots__ = (
-        "_asleep",
+        "_bell",
         "_capacity",
         "_doorbell",
         "_high_water",
@@ -87,7 +87,7 @@ class Mailbox(Generic[M]):
         self._high_water = 0
         self._received = 0
         self._refused = 0
-        self._asleep = False
+        self._bell: trio.MemorySendChannel[None] | None = None  # there only while the receiver waits for it
         # Made when they are first needed: many actors never receive, few senders ever meet a full mailbox.
         self._putters: deque[_Putter[M]] | None = None
         self._doorbell: tuple[trio.MemorySendChannel[None], trio.MemoryReceiveChannel[None]] | None = None
@@ -116,7 +116,7 @@ class Mailbox(Generic[M]):
         self._messages.append(item)
         if depth >= self._high_water:
             self._high_water = depth + 1
-        if self._asleep:
+        if self._bell is not None:
             self.ring()
 
     def put_urgent(self, item: M) -> None:
@@ -128,7 +128,7 @@ class Mailbox(Generic[M]):
         if self._why_closed is not None:
             raise self._refusal(item)
         self._urgent.append(item)
-        if self._asleep:
+        if self._bell is not None:
             self.ring()
 
     async def put(self, item: M) -> None:
@@ -177,17 +177,17 @@ class Mailbox(Generic[M]):
             return
         if self._doorbell is None:
             self._doorbell = trio.open_memory_channel[None](1)
-        self._asleep = True
+        self._bell, door = self._doorbell
         try:
-            await self._doorbell[1].receive()
+            await door.receive()
         finally:
-            self._asleep = False
+            self._bell = None
 
     def ring(self) -> None:
         """Wake a receiver that waits, whether or not there is something for it."""
-        if self._asleep and self._doorbell is not None:
-            self._asleep = False
-            self._doorbell[0].send_nowait(None)
+        if self._bell is not None:
+            self._bell.send_nowait(None)
+            self._bell = None
 
     def drain(self, limit: int = BATCH) -> Iterator[M]:
         """Take what waits, one at a time and urgent ones first whenever they came, at most `limit` in all."""

@@ -9,7 +9,7 @@ import trio
 
 from bluev_actors.actors.call import Call, Request
 from bluev_actors.actors.lifecycle import State
-from bluev_actors.errors import ActorStoppedError, AskTimeoutError, BluevError
+from bluev_actors.errors import ActorError, ActorStoppedError, AskTimeoutError, BluevError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,8 +100,11 @@ class Ref(Generic[M_contra]):
         """Put a message in its mailbox, waiting for room as long as it takes.
 
         Raises:
+            MailboxFullError: it is full and the sender's own, so nobody would ever make room.
             ActorStoppedError: it is gone for good; the message is inside.
         """
+        if self._mailbox.full and self._is_own():
+            self._mailbox.put_nowait(message)
         await self._mailbox.put(message)
 
     async def ask(self, message: Request[R], *, timeout: float = 5.0, urgent: bool = False) -> R:
@@ -116,8 +119,11 @@ class Ref(Generic[M_contra]):
             AskTimeoutError: no answer came in time; the request may still be worked on.
             ActorStoppedError: it is gone for good, or went before it answered.
             ActorRestartingError: it crashed while it worked on this request, or is on its way out.
+            ActorError: it is the asker itself, which would wait for ever.
             BluevError: whatever its handler rejected the request with.
         """
+        if self._is_own():
+            raise ActorError(f"{self.path}: cannot wait for its own answer to {type(message).__name__}")
         call = Call(message)
         asker = own_cell.get()
         if asker is not None:
@@ -146,6 +152,10 @@ class Ref(Generic[M_contra]):
         except ActorStoppedError as error:
             error.undelivered = call.message
             raise
+
+    def _is_own(self) -> bool:
+        """Whether the running task is the very one that takes this mailbox's messages."""
+        return own_cell.get() is self._cell and self._cell.task is trio.lowlevel.current_task()
 
     def stop(self, reason: str = "") -> None:
         """Ask it to end for good, whatever its restart policy; it does so before it takes another message.

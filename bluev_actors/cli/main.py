@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
@@ -116,5 +117,5 @@ def cli() -> None:
 
 
 def main() -> None:
-    """The command `bluev-actors`."""
-    cli(prog_name="bluev-actors")
+    """The command `bluev-actors`; the commands get the time it began at as click's `obj`."""
+    cli(prog_name="bluev-actors", obj=time.perf_counter())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
@@ -96,7 +97,7 @@ class Link:
         except ProtocolError as error:
             raise ConnectionLostError(f"what the daemon sent is no message: {error}") from error
         if reply is not None:
-            await self._outgoing.send(reply)
+            await self._send(reply)
 
     def _longest_silence(self) -> float:
         greeting = self.conversation.greeting
@@ -120,7 +121,7 @@ class Link:
     def lose(self, why: ClientError) -> None:
         """Nothing more comes or goes; whoever waits hears why."""
         self.conversation.lose(why)
-        self._to_send.close()
+        self._outgoing.close()
 
     # --- what the others do -------------------------------------------------------------------------------
 
@@ -158,11 +159,9 @@ class Link:
         return _read(answers[0])
 
     async def _send(self, text: str) -> None:
-        try:
+        """Have a text sent, after those that wait already; when the connection is lost, it is dropped."""
+        with suppress(trio.ClosedResourceError):
             await self._outgoing.send(text)
-        except trio.BrokenResourceError:
-            self.check()
-            raise
 
     def check(self) -> None:
         """Raise what the connection was lost by, if it was."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from typing import TYPE_CHECKING, Final, Never
+from typing import TYPE_CHECKING, Never
 
 import trio
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from bluev_actors.daemon.socket import Socket
     from bluev_actors.protocol.messages import ClientMessage
 
-_log: Final = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class Connection(Actor[Never]):

@@ -173,10 +173,12 @@ class Conversation:
     def watch_again(self, run_ids: Iterable[str]) -> None:
         """Have every event of these runs that comes after the place which the client names itself."""
         self._floors.clear()
-        for run_id in run_ids:
-            if self.hub.session_of(run_id) is not None:
-                self.subscriptions.watch(run_id)
-        self.hub.audience.enter(self)
+        try:
+            for run_id in run_ids:
+                if self.hub.session_of(run_id) is not None:
+                    self.subscriptions.watch(run_id)
+        finally:
+            self.hub.audience.enter(self)
 
     def unwatch(self, run_id: str) -> None:
         """Follow a run no longer."""

@@ -51,7 +51,7 @@ from bluev_actors.workflows.run_events import (
 )
 from bluev_actors.workflows.times import rfc3339
 
-_log: Final = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 MESSAGE_OF: Final[dict[type[RunEvent], type[RunMessage]]] = {
     RunStarted: WorkflowExecutionStarted,
@@ -114,7 +114,7 @@ class EventFrames:
     ) -> bytes:
         try:
             return text_frame(encode(change(self.message(recorded))))
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it is, the run must not be silent
             error_id = uuid.uuid4().hex
             _log.exception("event %d of run %r cannot be shown (%s)", recorded.seq, recorded.run_id, error_id)
             return text_frame(encode(_stand_in(recorded, error_id, request_id)))

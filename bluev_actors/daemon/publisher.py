@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_log: Final = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 CHANGES: Final[dict[type[ActorEvent], str]] = {
     ActorStarted: "started",

@@ -171,6 +171,10 @@ class Socket:
         """Whether so much waits to be sent that updates should be joined."""
         return self._outbox.above_soft_limit
 
+    async def flush(self, within: float) -> bool:
+        """Wait until everything is sent, for `within` seconds at most; whether it was."""
+        return await self._outbox.flush(within)
+
     def statistics(self) -> SocketStatistics:
         """What went through it."""
         return SocketStatistics(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 
+from bluev_actors.protocol.wire_events import sendable
 from bluev_actors.workflows.times import rfc3339
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from bluev_actors.daemon.conversation import Conversation
     from bluev_actors.daemon.hub import Hub
     from bluev_actors.workflows.values import JsonObject
+
+LONGEST_CRASH: Final = 1024
+"""Bytes of an exception's text that are shown."""
 
 
 def connection_stats(hub: Hub) -> JsonObject:
@@ -63,6 +67,6 @@ def tree(actor: ActorSnapshot) -> JsonObject:
         "waiting_on": actor.waiting_on or None,
         "restarts_in_window": actor.restarts_in_window,
         "restarts_left": actor.restarts_left,
-        "last_crash": actor.last_crash or None,
+        "last_crash": sendable(actor.last_crash, LONGEST_CRASH) or None,
         "children": [tree(child) for child in actor.children],
     }

@@ -25,12 +25,12 @@ from bluev_actors.daemon.heartbeat import HeartbeatKeeper
 from bluev_actors.daemon.hub import Hub
 from bluev_actors.daemon.listener import Listener
 from bluev_actors.daemon.publisher import Publisher
-from bluev_actors.errors import ChildStartError, ListenError
+from bluev_actors.errors import ListenError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    import trio
+
 
     from bluev_actors.daemon.asgi import ASGIApp
     from bluev_actors.daemon.config import Settings
@@ -90,14 +90,10 @@ class Daemon:
         Raises:
             ListenError: it cannot be opened.
         """
-        settings = self.hub.settings
-        try:
-            self.listener = await self.hub.runtime.system.start(child("listener", self._listener, kind="listener"))
-        except ChildStartError as error:
-            if not isinstance(error.__cause__, OSError):
-                raise
-            why = error.__cause__.strerror or error.__cause__
-            raise ListenError(f"cannot listen on {settings.host} port {settings.port}: {why}") from error
+        await _try_port(self.hub.settings)
+        self.listener = await self.hub.runtime.system.start(
+            child("listener", self._listener, kind="listener")
+        )
 
     def _listener(self) -> Listener:
         """Make the listener; one that is made again takes the port that the first one was given."""
@@ -113,3 +109,13 @@ class Daemon:
 
     def _listens(self, host: str, port: int) -> None:
         self.address = (host, port)
+
+
+async def _try_port(settings: Settings) -> None:
+    """Open the port and close it again: that it is taken is a mistake of the operator's, not a crash of an actor's."""
+    try:
+        for listener in await trio.open_tcp_listeners(settings.port, host=settings.host):
+            await listener.aclose()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ListenError(f"cannot listen on {settings.host} port {settings.port}: {why}") from error

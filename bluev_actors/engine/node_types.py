@@ -196,9 +196,7 @@ def _check_reserved(kind: NodeKind) -> None:
     taken = {port.name for port in kind.inputs} & {AFTER, CONTEXT}
     taken |= {port.name for port in kind.outputs} & {DONE, ERROR}
     if taken:
-        raise NodeTypeError(
-            f"{kind.name} cannot have a port named {' or '.join(sorted(taken))}: it is reserved"
-        )
+        raise NodeTypeError(f"{kind.name} cannot have a port named {' or '.join(sorted(taken))}: it is reserved")
 
 
 def _first_line(function: NodeFunction) -> str:
@@ -215,12 +213,18 @@ class Catalogue:
 
     def __init__(self, node_types: Iterable[NodeType] = (), allow: Iterable[str] = ()) -> None:
         self._types: dict[str, NodeType] = {}
-        self._allow = frozenset(allow)
+        self._asked = frozenset(allow)
+        self._allowed = set(self._asked)
         for node_type in node_types:
             self.add(node_type)
 
-    def add(self, node_type: NodeType, source: str | None = None) -> None:
+    def add(self, node_type: NodeType, source: str | None = None, *, allow: bool = False) -> None:
         """Take one more type.
+
+        Args:
+            node_type: the type.
+            source: where it is said to come from; as it says itself when left out.
+            allow: it may be used even if it touches the outside.
 
         Raises:
             NodeTypeError: its name is taken.
@@ -230,10 +234,10 @@ class Catalogue:
         name = node_type.kind.name
         if name in self._types:
             taken = self._types[name].kind.source
-            raise NodeTypeError(
-                f"{node_type.kind.source}: the name {name!r} is taken by the node type of {taken}"
-            )
+            raise NodeTypeError(f"{node_type.kind.source}: the name {name!r} is taken by the node type of {taken}")
         self._types[name] = node_type
+        if allow:
+            self._allowed.add(name)
 
     def check_allowed(self) -> None:
         """Refuse an allowance that allows nothing, for it is a slip of the pen.
@@ -241,19 +245,15 @@ class Catalogue:
         Raises:
             NodeTypeError: an allowed name is not a type that touches the outside.
         """
-        for name in sorted(self._allow):
+        for name in sorted(self._asked):
             if name not in self._types:
                 near = get_close_matches(name, self._types, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 raise NodeTypeError(f"there is no node type {name!r} to allow{hint}")
             if not self._types[name].kind.outside:
-                raise NodeTypeError(
-                    f"the node type {name!r} touches nothing outside, so it needs no allowance"
-                )
+                raise NodeTypeError(f"the node type {name!r} touches nothing outside, so it needs no allowance")
             if not self._types[name].kind.outside:
-                raise NodeTypeError(
-                    f"the node type {name!r} touches nothing outside, so it needs no allowance"
-                )
+                raise NodeTypeError(f"the node type {name!r} touches nothing outside, so it needs no allowance")
 
     def __getitem__(self, name: str) -> NodeType:
         return self._types[name]
@@ -272,9 +272,7 @@ class Catalogue:
     @property
     def disabled(self) -> frozenset[str]:
         """The names of the types that touch the outside and are not allowed."""
-        return frozenset(
-            name for name, it in self._types.items() if it.kind.outside and name not in self._allow
-        )
+        return frozenset(name for name, it in self._types.items() if it.kind.outside and name not in self._allowed)
 
 
 def describe(kind: NodeKind, *, enabled: bool) -> JsonObject:

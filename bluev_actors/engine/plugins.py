@@ -13,17 +13,48 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from bluev_actors.engine.node_types import NodeType
+from bluev_actors.engine.node_types import Catalogue, NodeType
+from bluev_actors.engine.nodes import BUILT_INS
 from bluev_actors.errors import NodeTypeError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterable, Sequence
     from types import ModuleType
 
 GROUP: Final = "bluev_actors.nodes"
 """The entry point group under which packages offer node types."""
 
 _log = logging.getLogger(__name__)
+
+
+def gather_catalogue(references: Iterable[str] = (), allow: Iterable[str] = ()) -> tuple[Catalogue, list[str]]:
+    """Gather the built-in types, those that the user names, and those of installed packages.
+
+    The user's own come before those of packages, and are on even if they touch the outside: who names a file
+    means it.
+
+    Args:
+        references: files or modules that hold node types.
+        allow: names of types that touch the outside and may be used.
+
+    Returns:
+        The catalogue, and a sentence for each plug-in that had to be left out.
+
+    Raises:
+        NodeTypeError: a file or module cannot be loaded, a name is taken, or there is none to allow.
+    """
+    catalogue = Catalogue(BUILT_INS, allow)
+    for reference in references:
+        for node_type in load_nodes(reference):
+            catalogue.add(node_type, allow=True)
+    installed, problems = entry_point_nodes()
+    for _, node_type in installed:
+        try:
+            catalogue.add(node_type)
+        except NodeTypeError as error:
+            problems.append(f"{error}; it is left out")
+    catalogue.check_allowed()
+    return catalogue, problems
 
 
 def load_nodes(reference: str) -> list[NodeType]:

@@ -86,9 +86,7 @@ def _client_class(wire_type: Json) -> type[ClientMessage]:
         raise ProtocolError("bad_message", "`type` must be a string that names the message's type.", "type")
     cls = CLIENT_MESSAGES.get(wire_type)
     if cls is None:
-        raise ProtocolError(
-            "unknown_message_type", f"Unknown message type: {wire_type[:_LONGEST_ECHO]}", "type"
-        )
+        raise ProtocolError("unknown_message_type", f"Unknown message type: {wire_type[:_LONGEST_ECHO]}", "type")
     return cls
 
 
@@ -149,8 +147,7 @@ def _writer(cls: type[Any]) -> Callable[[Any], JsonObject]:
     # cattrs writes a function for the class, which takes half the time of a loop over its fields. The
     # identity says that every value is JSON already: nothing in it is copied or looked at on the way out.
     as_it_is = {
-        field.name: override(omit_if_default=field.default is None, unstruct_hook=identity)
-        for field in fields(cls)
+        field.name: override(omit_if_default=field.default is None, unstruct_hook=identity) for field in fields(cls)
     }
     # The names of fields and the function's own options share one signature, which no type can tell apart.
     return make_dict_unstructure_fn(cls, _WRITING, **as_it_is)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

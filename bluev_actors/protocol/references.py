@@ -29,9 +29,7 @@ def address_of(run_id: str, node_id: str, output: str) -> str:
     return f"/api/runs/{quote(run_id, '')}/nodes/{quote(node_id, '')}/outputs/{quote(output, '')}"
 
 
-def shorten_outputs(
-    outputs: JsonObject, limit: int, run_id: str, node_id: str
-) -> tuple[JsonObject, tuple[str, ...]]:
+def shorten_outputs(outputs: JsonObject, limit: int, run_id: str, node_id: str) -> tuple[JsonObject, tuple[str, ...]]:
     """Make the outputs of one node fit.
 
     Args:
@@ -53,9 +51,7 @@ def shorten_results(results: JsonObject, limit: int, run_id: str) -> tuple[JsonO
     excess = _excess(results, limit)
     if excess <= 0:
         return results, ()
-    values = {
-        (node_id, name): value for node_id, outputs in results.items() for name, value in outputs.items()
-    }
+    values = {(node_id, name): value for node_id, outputs in results.items() for name, value in outputs.items()}
     references = _references(values, excess, lambda place: address_of(run_id, *place))
     shortened: JsonObject = {node_id: {} for node_id in results}
     for (node_id, name), value in values.items():
@@ -84,17 +80,15 @@ def _excess(values: JsonObject, limit: int) -> int:
 def _references(values: Mapping[K, Json], excess: int, address: Callable[[K], str]) -> dict[K, JsonObject]:
     """References for the largest values, until `excess` bytes are saved or no reference saves any."""
     references: dict[K, JsonObject] = {}
-    if excess <= 0:
-        return references
-    texts = {key: dump_json(value) for key, value in values.items()}
+    texts = {key: dump_json(value) for key, value in values.items()} if excess > 0 else {}
     for key in sorted(texts, key=lambda key: -len(texts[key])):
+        if excess <= 0 or len(texts[key]) <= PREVIEW_LENGTH:
+            break  # The preview alone would be as long as this value, and those after it are shorter still.
         reference = _reference(values[key], texts[key], address(key))
         saved = len(texts[key]) - len(dump_json(reference))
         if saved > 0:
             references[key] = reference
             excess -= saved
-        if excess <= 0:
-            break
     return references
 
 

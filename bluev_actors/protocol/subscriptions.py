@@ -32,9 +32,7 @@ _BY_NAME_ONLY: Final = "actor_status"
 _MEANINGS: Final[dict[str, frozenset[str]]] = {
     **{kind: frozenset({kind}) for kinds in SUBSCRIPTION_NAMES.values() for kind in kinds},
     **{name: frozenset(kinds) for name, kinds in SUBSCRIPTION_NAMES.items()},
-    EVERY_TYPE: frozenset().union(
-        *(kinds for name, kinds in SUBSCRIPTION_NAMES.items() if name != _BY_NAME_ONLY)
-    ),
+    EVERY_TYPE: frozenset().union(*(kinds for name, kinds in SUBSCRIPTION_NAMES.items() if name != _BY_NAME_ONLY)),
 }
 """The event types that each known name stands for."""
 

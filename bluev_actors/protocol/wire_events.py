@@ -325,9 +325,7 @@ _FROM_MESSAGE: Final[dict[type[RunMessage], Callable[[Any], RunEvent]]] = {
     NodeLogMessage: lambda message: NodeLog(
         message.node_id, message.attempt, message.level, message.message, message.code
     ),
-    NodeEventMessage: lambda message: NodeEmitted(
-        message.node_id, message.attempt, message.name, message.data
-    ),
+    NodeEventMessage: lambda message: NodeEmitted(message.node_id, message.attempt, message.name, message.data),
     WorkflowStatusUpdate: lambda message: RunStatusChanged(message.state, message.reason, message.mode),
     WorkflowCompleted: lambda message: RunCompleted(message.results, message.summary, message.outputs),
     WorkflowFailed: lambda message: RunFailed(_detail(message), message.summary),

@@ -122,7 +122,7 @@ class ConnectionChecker:
         message = f"{quoted(target.id)} ({kind.name}) has no input {quoted(name)}; {words}"
         self._error("unknown_input", message, f"{path}.to_input", target.id, name, hint)
 
-    def _error(  # noqa: PLR0913 - what a problem is made of
+    def _error(
         self,
         code: str,
         message: str,

@@ -3,6 +3,8 @@
 A pause, a resume or a stop is judged before it is done, so that the answer and the deed cannot disagree.
 """
 
+# ruff: noqa: TC001 - cattrs looks up the names of the annotations at run time.
+
 from __future__ import annotations
 
 from typing import Final, Literal, TypeAlias

@@ -34,13 +34,13 @@ Scope: TypeAlias = Mapping[str, Json]
 MAX_SOURCE: Final = 8192
 """Characters an expression may have."""
 
+_FUNCTION_NAMES: Final = """
+bytes contains double duration dyn endsWith getDate getDayOfMonth getDayOfWeek getDayOfYear getFullYear getHours
+getMilliseconds getMinutes getMonth getSeconds int matches size startsWith string timestamp type uint
+"""
 TYPE_NAMES: Final = frozenset({"bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"})
 """Names that are always there: the types, to compare `type(x)` with."""
-FUNCTIONS: Final = tuple(
-    "bytes contains double duration dyn endsWith getDate getDayOfMonth getDayOfWeek getDayOfYear getFullYear "
-    "getHours getMilliseconds getMinutes getMonth getSeconds int matches size startsWith string timestamp type "
-    "uint".split()
-)
+FUNCTIONS: Final = tuple(_FUNCTION_NAMES.split())
 """Functions that an expression may call."""
 
 _TOLL: Final = "_toll"
@@ -69,7 +69,7 @@ class Expression:
             ExpressionError: `invalid_expression` or `unknown_expression_name`.
         """
         expression = cls(text, *_compiled(text))
-        _check_functions(expression._program)  # noqa: SLF001 - our own
+        _check_functions(expression._program)
         if names is not None:
             expression.check_names(names)
         return expression

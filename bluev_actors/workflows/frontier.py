@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from attrs import define, frozen
 
-from bluev_actors.workflows.graph import Node, TriggerRule, Workflow
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from bluev_actors.workflows.graph import Node, TriggerRule, Workflow
     from bluev_actors.workflows.kinds import Kinds
 
 FAILURES: Final = frozenset({"failed", "upstream_failed", "stopped", "fail_fast"})

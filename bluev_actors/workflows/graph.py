@@ -4,6 +4,8 @@ These classes hold a document that `validation.parse_workflow` has accepted, so 
 The wire calls edges `connections`; in this code a connection is a socket.
 """
 
+# ruff: noqa: TC001 - cattrs looks up the names of the annotations at run time.
+
 from __future__ import annotations
 
 from functools import cached_property

@@ -4,6 +4,8 @@ Validation, schemas, the client and an editor's palette need only this. The func
 `engine/node_types.py`.
 """
 
+# ruff: noqa: TC001 - cattrs looks up the names of the annotations at run time.
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -54,13 +54,18 @@ class NodeChecker:
             connected: the names of its inputs that have a connection.
         """
         kind = self._kind(node, path)
-        if kind is None:
-            return
-        self.params[node.id] = self._compile(node, kind, path, connected)
+        if kind is not None:
+            self.params[node.id] = self._compile(node, kind, path, connected)
+            self._check_inputs(node, kind, path, connected)
+
+    def _check_inputs(self, node: Node, kind: NodeKind, path: str, connected: Collection[str]) -> None:
         for port in kind.inputs:
             given = port.name in connected or port.name in node.params or port.default is not NOTHING
             if port.required and not given:
-                message = f"{quoted(node.id)} ({kind.name}) needs the input {quoted(port.name)}: connect it or give it as a param"
+                message = (
+                    f"{quoted(node.id)} ({kind.name}) needs the input {quoted(port.name)}: "
+                    "connect it, or give it as a param"
+                )
                 self._error("required_input_missing", message, path, node.id, port.name)
 
     def _kind(self, node: Node, path: str) -> NodeKind | None:

@@ -165,7 +165,7 @@ def _missing(param: Param, kind: NodeKind) -> GraphProblem:
 def _unknown(name: str, kind: NodeKind, notes: Notes) -> GraphProblem:
     if name == AFTER:
         return GraphProblem("unknown_param", f"{AFTER!r} takes connections, not a param", name)
-    hint = notes.hint(name, [known.name for known in (*kind.params, *kind.inputs)])
+    hint = notes.hint(name, [*(param.name for param in kind.params), *(port.name for port in kind.inputs)])
     message = f"{kind.name} has no param {quoted(name)}; {hint.words}"
     return GraphProblem("unknown_param", message, name, details=hint.details)
 

@@ -4,6 +4,8 @@ A journal stores them, `run_state.apply` folds them, `protocol/wire_events.py` s
 way a run changes.
 """
 
+# ruff: noqa: TC001 - cattrs looks up the names of the annotations at run time.
+
 from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
@@ -236,7 +238,7 @@ class Recorded:
 
 @frozen
 class Pause:
-    """A stretch of time during which the run was paused. Times are seconds since 1970."""
+    """A stretch of time during which the run was paused, or still is. Times are seconds since 1970."""
 
     at: float
     mode: PauseMode

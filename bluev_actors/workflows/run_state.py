@@ -5,12 +5,14 @@ hold it against the engine. A mirror may have missed updates that were coalesced
 takes a later status for an earlier one, and ignores what it has seen already.
 """
 
+# ruff: noqa: TC001, TC003 - cattrs looks up the names of the annotations at run time.
+
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
 
-from attrs import Factory, define
+from attrs import Factory, define, evolve
 
 from bluev_actors.workflows.graph import PauseMode
 from bluev_actors.workflows.run_events import (
@@ -149,6 +151,8 @@ def _run_started(state: RunState, event: RunStarted, at: float) -> None:
 
 def _run_status_changed(state: RunState, event: RunStatusChanged, at: float) -> None:
     _count_pause(state, event.status, at)
+    if event.mode is not None or event.status in ("running", "queued", "stopping"):
+        _close_pause(state, at)
     if event.mode is not None:
         state.pauses.append(Pause(at, event.mode))
         state.pause_mode = event.mode
@@ -166,8 +170,14 @@ def _count_pause(state: RunState, status: str, at: float) -> None:
         state.paused_since = None
 
 
+def _close_pause(state: RunState, at: float) -> None:
+    if state.pauses and state.pauses[-1].until is None:
+        state.pauses[-1] = evolve(state.pauses[-1], until=at)
+
+
 def _end_run(state: RunState, status: RunStatus, summary: JsonObject, at: float) -> None:
     _count_pause(state, status, at)
+    _close_pause(state, at)
     state.status = status
     state.summary = summary
     state.finished_at = at

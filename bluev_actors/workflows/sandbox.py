@@ -7,25 +7,22 @@ by line get far.
 
 from __future__ import annotations
 
-import itertools
-import json
-from collections.abc import Iterable, Sized
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
-from jinja2 import StrictUndefined, TemplateSyntaxError, meta, nodes, pass_context
-from jinja2.runtime import Context, LoopContext
+from jinja2 import StrictUndefined, TemplateSyntaxError, meta, nodes
+from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 from bluev_actors.errors import ExpressionError
-from bluev_actors.workflows.meter import BUDGET, METER, Meter, weigh
+from bluev_actors.workflows.meter import weigh
+from bluev_actors.workflows.template_filters import JINJA_FILTERS, OUR_FILTERS, PUBLIC_FILTERS, TOLLS, pay
 from bluev_actors.workflows.wording import hint
 
 if TYPE_CHECKING:
     from jinja2 import Template as JinjaTemplate
-
-    from bluev_actors.workflows.values import Json
+    from jinja2.runtime import Context
 
 _ALLOWED: Final[tuple[type[nodes.Node], ...]] = (
     nodes.Template,
@@ -63,15 +60,9 @@ _ALLOWED: Final[tuple[type[nodes.Node], ...]] = (
     nodes.FloorDiv,
     nodes.Mod,
 )
-_JINJA_FILTERS: Final = (
-    "abs capitalize count d default dictsort e escape first float groupby int items last length list lower map max "
-    "min reject rejectattr reverse select selectattr sort string title trim truncate unique upper urlencode wordcount"
-).split()
-"""Jinja's filters that give back no more than they got."""
 _LOOP: Final = frozenset(
     {"index", "index0", "revindex", "revindex0", "first", "last", "length", "previtem", "nextitem"}
 )
-_MAX_DIGITS: Final = 20
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -95,88 +86,10 @@ class _Environment(ImmutableSandboxedEnvironment):
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401 - as Jinja
         """Add what the meter allows; multiply and divide numbers only."""
         if operator == "+":
-            _pay(context, weigh(left) + weigh(right))
+            pay(context, weigh(left) + weigh(right))
         elif not isinstance(left, int | float) or not isinstance(right, int | float):
             raise ExpressionError(f"{operator!r} is for numbers")
         return super().call_binop(context, operator, left, right)
-
-
-# --- filters ----------------------------------------------------------------------------------------------
-
-
-def _pay(context: Context, units: int) -> None:
-    meter: Meter = context[METER]
-    if not meter.pay(units):
-        raise ExpressionError(f"the template takes more than {BUDGET} steps")
-
-
-@pass_context
-def _looped(context: Context, value: Any, weight: int) -> Any:  # noqa: ANN401 - whatever a template loops over
-    """Pay for walking `value` with a body of `weight` parts."""
-    items: Any = value if isinstance(value, Sized) else list(itertools.islice(value, BUDGET))
-    _pay(context, len(items) * weight + weigh(items))
-    return items
-
-
-@pass_context
-def _named(context: Context, value: Any) -> Any:  # noqa: ANN401 - whatever a template gives a name
-    """Pay for what gets a name, so that it cannot be doubled again and again."""
-    _pay(context, weigh(value))
-    return value
-
-
-@pass_context
-def _concat(context: Context, values: list[Any]) -> str:
-    """What `a ~ b` becomes."""
-    return _join(context, values)
-
-
-@pass_context
-def _join(context: Context, value: Iterable[Any], separator: str = "", attribute: str | None = None) -> str:
-    """Join the texts of items, or of one key of each."""
-    texts = [str(item) for item in _each(context, value, attribute)]
-    _pay(context, weigh(texts) + len(texts) * weigh(separator))
-    return str(separator).join(texts)
-
-
-@pass_context
-def _sum(context: Context, value: Iterable[Any], attribute: str | None = None) -> float:
-    """Add up numbers, or one key of each item."""
-    total: float = 0
-    for number in _each(context, value, attribute):
-        if not isinstance(number, int | float):
-            raise ExpressionError("'sum' is for numbers")
-        total += number
-    return total
-
-
-def _each(context: Context, value: Iterable[Any], attribute: str | None) -> Iterable[Any]:
-    if attribute is None:
-        return value
-    return (context.environment.getitem(item, attribute) for item in value)
-
-
-@pass_context
-def _replace(context: Context, value: Json, old: str, new: str) -> str:
-    """Replace every `old` by `new`."""
-    text, old, new = str(value), str(old), str(new)
-    _pay(context, weigh(text) + text.count(old) * weigh(new))
-    return text.replace(old, new)
-
-
-@pass_context
-def _tojson(context: Context, value: Json) -> str:
-    """Write a value as compact JSON."""
-    _pay(context, weigh(value))
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
-def _round(value: float, precision: int = 0) -> float:
-    """Round to `precision` digits after the point."""
-    return round(value, max(-_MAX_DIGITS, min(precision, _MAX_DIGITS)))
-
-
-# --- parsing ----------------------------------------------------------------------------------------------
 
 
 @frozen
@@ -215,8 +128,8 @@ def _check(tree: nodes.Template) -> None:
             raise _refusal(node, _WHAT_ELSE.get(type(node), f"{type(node).__name__} is not for templates here"))
         if isinstance(node, nodes.Name) and (node.name.startswith("_") or node.name == "self"):
             raise _refusal(node, f"the name {node.name!r} is not for templates here")
-        if isinstance(node, nodes.Filter) and node.name not in _PUBLIC_FILTERS:
-            raise _refusal(node, f"there is no filter {node.name!r}; {hint(node.name, _PUBLIC_FILTERS).words}")
+        if isinstance(node, nodes.Filter) and node.name not in PUBLIC_FILTERS:
+            raise _refusal(node, f"there is no filter {node.name!r}; {hint(node.name, PUBLIC_FILTERS).words}")
         waiting.extend(node.iter_child_nodes())
 
 
@@ -287,20 +200,11 @@ def _environment() -> _Environment:
     # Without the optimizer: it would do the sums of constants while compiling, where nothing is metered.
     environment = _Environment(undefined=StrictUndefined, optimized=False, cache_size=0)
     environment.globals.clear()
-    for name in set(environment.filters).difference(_JINJA_FILTERS):
+    for name in set(environment.filters).difference(JINJA_FILTERS):
         del environment.filters[name]
-    environment.filters.update(_OUR_FILTERS)
-    environment.filters.update(_TOLLS)
+    environment.filters.update(OUR_FILTERS)
+    environment.filters.update(TOLLS)
     return environment
 
 
-_OUR_FILTERS: Final[dict[str, Any]] = {
-    "join": _join,
-    "sum": _sum,
-    "replace": _replace,
-    "tojson": _tojson,
-    "round": _round,
-}
-_TOLLS: Final[dict[str, Any]] = {"_looped": _looped, "_named": _named, "_concat": _concat}
-_PUBLIC_FILTERS: Final = sorted([*_JINJA_FILTERS, *_OUR_FILTERS])
 _ENVIRONMENT: Final = _environment()

@@ -6,7 +6,6 @@ only shows in the whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from attrs import Factory, frozen
@@ -32,6 +31,8 @@ from bluev_actors.workflows.values import MAX_DEPTH, JsonObject, find_flaw, is_l
 from bluev_actors.workflows.wording import quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping
+
     from bluev_actors.workflows.kinds import Kinds
     from bluev_actors.workflows.values import Json
 
@@ -71,12 +72,12 @@ class Verdict:
     params: Mapping[str, NodeParams] = Factory(dict[str, NodeParams])
 
 
-def parse_workflow(  # noqa: PLR0913 - each argument is one thing a document is held against
+def parse_workflow(
     document: object,
     kinds: Kinds,
     *,
     inputs: JsonObject | None = None,
-    limits: GraphLimits = GraphLimits(),  # noqa: B008 - frozen
+    limits: GraphLimits = GraphLimits(),
     disabled: Collection[str] = (),
     secrets: Collection[str] = (),
 ) -> Verdict:

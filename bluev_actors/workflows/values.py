@@ -32,7 +32,7 @@ def find_flaw(value: object, path: str = "", depth: int = 0) -> str | None:
     return None if _is_plain(value, depth) else _find_flaw(value, path, depth)
 
 
-def _is_plain(value: object, depth: int) -> bool:
+def _is_plain(value: object, depth: int) -> bool:  # noqa: PLR0911 - a line for each kind of value
     """The verdict alone: naming the places on the way would cost more than looking at the values."""
     if isinstance(value, str):
         return value.isascii() or _text_flaw(value, "") is None
@@ -59,7 +59,7 @@ def _is_plain_object(value: dict[object, object], depth: int) -> bool:
     return True
 
 
-def _find_flaw(value: object, path: str, depth: int) -> str | None:
+def _find_flaw(value: object, path: str, depth: int) -> str | None:  # noqa: PLR0911 - as above
     if value is None or isinstance(value, bool):
         return None
     if isinstance(value, str):

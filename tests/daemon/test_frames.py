@@ -74,9 +74,7 @@ def framed(parts: list[bytes], client: Connection, *, pings: bool) -> bytes:
 
 
 @given(messages, st.integers(1, 100_000))
-def test_the_meter_knows_every_size_however_the_bytes_are_cut(
-    sent: list[tuple[list[bytes], bool]], step: int
-) -> None:
+def test_the_meter_knows_every_size_however_the_bytes_are_cut(sent: list[tuple[list[bytes], bool]], step: int) -> None:
     """Sizes come in order and once, whole messages only, and pings do not count."""
     client = Connection(ConnectionType.CLIENT)
     data = b"".join(framed(parts, client, pings=pings) for parts, pings in sent)

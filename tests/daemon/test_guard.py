@@ -35,7 +35,16 @@ def status(guard: Guard, request: RequestHead) -> int | None:
 
 @pytest.mark.parametrize(
     "host",
-    ["localhost", "localhost:8765", "LocalHost:1", "localhost.", "127.0.0.1:8765", "[::1]", "[::1]:8765", "[0:0::1]:80"],
+    [
+        "localhost",
+        "localhost:8765",
+        "LocalHost:1",
+        "localhost.",
+        "127.0.0.1:8765",
+        "[::1]",
+        "[::1]:8765",
+        "[0:0::1]:80",
+    ],
 )
 def test_loopback_names_are_ours(host: str) -> None:
     """In every spelling, with any port: a forwarded port is not a foreign name."""
@@ -51,7 +60,7 @@ def test_loopback_names_are_ours(host: str) -> None:
         "127.0.0.1.evil.example",
         "127.0.0.2",
         "[::2]:8765",
-        "0.0.0.0",
+        "0.0.0.0",  # noqa: S104 - refused, not bound
         "localhost:port",
         "localhost@evil.example",
         "evil.example, localhost",
@@ -200,7 +209,18 @@ def test_without_a_session_id_the_server_issues_one() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/ws/", "/ws/a/b", "/ws/a%2Fb", "/ws/a%20b", "/ws/%C3%A9", "/ws/%FF", "/ws/a%00", "/ws/a%0A", "/ws/" + "a" * 129, "/ws/%2561"],
+    [
+        "/ws/",
+        "/ws/a/b",
+        "/ws/a%2Fb",
+        "/ws/a%20b",
+        "/ws/%C3%A9",
+        "/ws/%FF",
+        "/ws/a%00",
+        "/ws/a%0A",
+        "/ws/" + "a" * 129,
+        "/ws/%2561",
+    ],
 )
 def test_a_bad_session_id_is_a_bad_request(path: str) -> None:
     """What breaks the rule after one decoding is refused; it is not decoded again."""

@@ -63,7 +63,12 @@ def test_http_1_0_needs_no_host() -> None:
 
 @pytest.mark.parametrize(
     ("headers", "has_body"),
-    [({}, False), ({"content_length": "0"}, False), ({"content_length": "7"}, True), ({"transfer_encoding": "chunked"}, True)],
+    [
+        ({}, False),
+        ({"content_length": "0"}, False),
+        ({"content_length": "7"}, True),
+        ({"transfer_encoding": "chunked"}, True),
+    ],
 )
 def test_whether_a_body_follows(headers: dict[str, str], has_body: bool) -> None:
     """By its length or in chunks."""

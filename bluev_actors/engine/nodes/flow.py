@@ -126,9 +126,7 @@ DEFAULT_MESSAGE: Final = "the workflow says so"
         )
     ],
     free_outputs=True,
-    examples=[
-        example("fail_example", {"give_up": step("fail", {"message": "no such city"}, on_error="continue")})
-    ],
+    examples=[example("fail_example", {"give_up": step("fail", {"message": "no such city"}, on_error="continue")})],
 )
 async def fail(ctx: NodeContext, **_inputs: Json) -> JsonObject:
     """Fails with a message, whatever it gets; a retry policy may try it again."""

@@ -27,9 +27,7 @@ LEVELS: Final[tuple[LogLevel, ...]] = get_args(LogLevel)
             required=False,
             description="The line, with `${...}` filled in; when left out, the inputs as JSON.",
         ),
-        Param(
-            "level", "string", required=False, default="info", choices=LEVELS, description="How grave it is."
-        ),
+        Param("level", "string", required=False, default="info", choices=LEVELS, description="How grave it is."),
     ],
     free_outputs=True,
     examples=[

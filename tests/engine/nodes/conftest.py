@@ -77,7 +77,7 @@ class Attempt:
         started_at: wall time at which it began; now when left out.
     """
 
-    def __init__(  # noqa: PLR0913 - as many as a context has parts
+    def __init__(
         self,
         node_type: NodeType,
         params: JsonObject | None = None,

@@ -11,13 +11,13 @@ from bluev_actors.engine.nodes.code import python
 from bluev_actors.errors import Permanent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from bluev_actors.workflows.values import Json
     from tests.engine.nodes.conftest import Attempt
 
-MODULE = '''
+MODULE = """
 import threading
 import trio
 
@@ -43,7 +43,7 @@ class Tools:
     @staticmethod
     def double(value):
         return 2 * value
-'''
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -115,12 +115,8 @@ async def test_what_cannot_be_called_is_told(attempt: type[Attempt], function: s
     assert caught.value.code == "invalid_param"
 
 
-@pytest.mark.parametrize(
-    ("inputs", "sentence"), [({}, "missing a required argument: 'a'"), ({"a": 1, "z": 2}, "'z'")]
-)
-async def test_wrong_arguments_are_told(
-    attempt: type[Attempt], inputs: dict[str, Json], sentence: str
-) -> None:
+@pytest.mark.parametrize(("inputs", "sentence"), [({}, "missing a required argument: 'a'"), ({"a": 1, "z": 2}, "'z'")])
+async def test_wrong_arguments_are_told(attempt: type[Attempt], inputs: dict[str, Json], sentence: str) -> None:
     """Inputs that do not fit the function fail for good, before it is called."""
     with pytest.raises(Permanent, match=sentence) as caught:
         await call(attempt, "tools:add", **inputs)
@@ -142,7 +138,10 @@ async def test_a_cancel_waits_for_the_thread(attempt: type[Attempt], monkeypatch
         go_on.wait()
         return "done"
 
-    monkeypatch.setattr("bluev_actors.engine.nodes.code._find", lambda _reference: work)
+    def find(_reference: str) -> Callable[[], str]:
+        return work
+
+    monkeypatch.setattr("bluev_actors.engine.nodes.code._find", find)
     results: list[dict[str, Any]] = []
 
     async def run() -> None:

@@ -10,12 +10,12 @@ from bluev_actors.engine.nodes.delay import delay
 from bluev_actors.errors import Permanent
 
 if TYPE_CHECKING:
+    from trio.testing import MockClock
+
     from bluev_actors.workflows.values import Json
     from tests.engine.nodes.conftest import Attempt
 
 EPOCH = 1_800_000_000.0
-
-pytestmark = pytest.mark.usefixtures("autojump_clock")
 
 
 def rfc3339(seconds: float) -> str:
@@ -31,22 +31,22 @@ async def run_for(attempt: Attempt, seconds: float) -> dict[str, Any] | None:
 
 
 @pytest.mark.parametrize("seconds", [0, 0.25, 3, 86_400 * 365 * 1000])
-async def test_it_takes_its_time(attempt: type[Attempt], seconds: float) -> None:
+async def test_it_takes_its_time(attempt: type[Attempt], autojump_clock: MockClock, seconds: float) -> None:
     """An attempt of n seconds ends n seconds after its start, be n ever so large."""
     assert await attempt(delay, {"seconds": seconds}).run() == {"out": None}
-    assert trio.current_time() == seconds
+    assert autojump_clock.current_time() == seconds
 
 
 async def test_it_hands_its_inputs_on(attempt: type[Attempt]) -> None:
     """A delay between two nodes lets values through under their names."""
-    node = attempt(delay, {"seconds": 1}, {"a": 1, "in": [2]}, connected=("b",))
+    node = attempt(delay, {"seconds": 0}, {"a": 1, "in": [2]}, connected=("b",))
     assert await node.run() == {"a": 1, "b": None, "out": None}
 
 
-async def test_connected_seconds_beat_the_param(attempt: type[Attempt]) -> None:
+async def test_connected_seconds_beat_the_param(attempt: type[Attempt], autojump_clock: MockClock) -> None:
     """How long to wait may be computed by another node."""
     assert await attempt(delay, {"seconds": 9}, {"seconds": 2}).run() == {"seconds": 2, "out": None}
-    assert trio.current_time() == 2
+    assert autojump_clock.current_time() == 2
 
 
 @pytest.mark.parametrize("params", [{"seconds": 0}, {"until": rfc3339(0)}, {"until": rfc3339(-9)}])
@@ -59,52 +59,55 @@ async def test_no_wait_is_still_a_checkpoint(attempt: type[Attempt], params: dic
 
 
 @pytest.mark.parametrize(("until", "expected"), [(90, 90), (-90, 0), (0, 0)])
-async def test_until_a_time_of_day(attempt: type[Attempt], until: float, expected: float) -> None:
+async def test_until_a_time_of_day(
+    attempt: type[Attempt], autojump_clock: MockClock, until: float, expected: float
+) -> None:
     """It goes on at that time, at once when the time is past."""
     assert await attempt(delay, {"until": rfc3339(until)}).run() == {"out": None}
-    assert trio.current_time() == pytest.approx(expected, abs=1e-6)
+    assert autojump_clock.current_time() == pytest.approx(expected, abs=1e-6)
 
 
-async def test_until_keeps_no_rest(attempt: type[Attempt]) -> None:
+async def test_until_keeps_no_rest(attempt: type[Attempt], autojump_clock: MockClock) -> None:
     """A time of day comes all the same while a run is paused, so nothing is kept."""
     node = attempt(delay, {"until": rfc3339(10)})
     assert await run_for(node, 4) is None
+    assert autojump_clock.current_time() == 4
     assert node.port.saved == []
 
 
-async def test_a_pause_keeps_what_is_left(attempt: type[Attempt]) -> None:
+async def test_a_pause_keeps_what_is_left(attempt: type[Attempt], autojump_clock: MockClock) -> None:
     """Cancelled after 4 of 10 seconds it keeps 6, and waits those when it goes on, however long the pause."""
     first = attempt(delay, {"seconds": 10})
     assert await run_for(first, 4) is None
     assert first.port.saved == [{"remaining": 6}]
     await trio.sleep(1000)
-    began = trio.current_time()
+    began = autojump_clock.current_time()
     second = attempt(delay, {"seconds": 10}, resume_state=first.port.saved[-1], started_at=EPOCH + began)
     assert await second.run() == {"out": None}
-    assert trio.current_time() == began + 6
+    assert autojump_clock.current_time() == began + 6
 
 
-async def test_many_pauses_add_up(attempt: type[Attempt]) -> None:
+async def test_many_pauses_add_up(attempt: type[Attempt], autojump_clock: MockClock) -> None:
     """However often it is paused, it waits its seconds once."""
     state: Json = None
     for _ in range(4):
-        node = attempt(delay, {"seconds": 10}, resume_state=state, started_at=EPOCH + trio.current_time())
+        node = attempt(delay, {"seconds": 10}, resume_state=state, started_at=EPOCH + autojump_clock.current_time())
         assert await run_for(node, 2) is None
         state = node.port.saved[-1]
         await trio.sleep(5)
-    began = trio.current_time()
+    began = autojump_clock.current_time()
     await attempt(delay, {"seconds": 10}, resume_state=state, started_at=EPOCH + began).run()
-    assert trio.current_time() == began + 2
+    assert autojump_clock.current_time() == began + 2
 
 
-async def test_a_crash_does_not_start_it_anew(attempt: type[Attempt]) -> None:
+async def test_a_crash_does_not_start_it_anew(attempt: type[Attempt], autojump_clock: MockClock) -> None:
     """Without a checkpoint the clock runs from the recorded start."""
     await trio.sleep(7)
     await attempt(delay, {"seconds": 10}, started_at=EPOCH).run()
-    assert trio.current_time() == 10
+    assert autojump_clock.current_time() == 10
 
 
-async def test_a_crash_after_a_pause_does_not_start_it_anew(attempt: type[Attempt]) -> None:
+async def test_a_crash_after_a_pause_does_not_start_it_anew(attempt: type[Attempt], autojump_clock: MockClock) -> None:
     """Gone on after a pause, it notes since when its clock runs again, so a crash then costs no time either."""
     resumed = attempt(delay, {"seconds": 10}, resume_state={"remaining": 6})
     async with trio.open_nursery() as nursery:
@@ -115,20 +118,20 @@ async def test_a_crash_after_a_pause_does_not_start_it_anew(attempt: type[Attemp
     assert state == {"remaining": 6, "since": EPOCH}
     await trio.sleep(3)
     await attempt(delay, {"seconds": 10}, resume_state=state).run()
-    assert trio.current_time() == 6
+    assert autojump_clock.current_time() == 6
 
 
-async def test_long_down_is_no_debt(attempt: type[Attempt]) -> None:
+async def test_long_down_is_no_debt(attempt: type[Attempt], autojump_clock: MockClock) -> None:
     """Recovered after its end it ends at once."""
     await trio.sleep(100)
     await attempt(delay, {"seconds": 10}, started_at=EPOCH).run()
-    assert trio.current_time() == 100
+    assert autojump_clock.current_time() == 100
 
 
-async def test_a_clock_set_back_lengthens_nothing(attempt: type[Attempt]) -> None:
+async def test_a_clock_set_back_lengthens_nothing(attempt: type[Attempt], autojump_clock: MockClock) -> None:
     """A start that lies in the future, by the wall clock, counts as now."""
     await attempt(delay, {"seconds": 10}, started_at=EPOCH + 500).run()
-    assert trio.current_time() == 10
+    assert autojump_clock.current_time() == 10
 
 
 @pytest.mark.parametrize(
@@ -147,13 +150,13 @@ async def test_a_clock_set_back_lengthens_nothing(attempt: type[Attempt]) -> Non
     ],
 )
 async def test_what_is_no_time_is_told(
-    attempt: type[Attempt], params: dict[str, Json], sentence: str
+    attempt: type[Attempt], autojump_clock: MockClock, params: dict[str, Json], sentence: str
 ) -> None:
     """What cannot be waited for fails at once, for good, with what would be right."""
     with pytest.raises(Permanent, match=sentence) as caught:
         await attempt(delay, params).run()
     assert caught.value.code == "invalid_param"
-    assert trio.current_time() == 0
+    assert autojump_clock.current_time() == 0
 
 
 def test_it_can_be_paused() -> None:

@@ -54,9 +54,7 @@ async def test_merge_takes_the_first_unless_told_otherwise(attempt: type[Attempt
 
 @pytest.mark.parametrize(("mode", "expected"), [("list", []), ("object", {})])
 @pytest.mark.parametrize("inputs", [{}, {"in": []}])
-async def test_merge_of_nothing(
-    attempt: type[Attempt], mode: str, expected: Json, inputs: dict[str, Json]
-) -> None:
+async def test_merge_of_nothing(attempt: type[Attempt], mode: str, expected: Json, inputs: dict[str, Json]) -> None:
     """When only order arrived, there is nothing to list."""
     assert await attempt(merge, {"mode": mode}, inputs).run() == {"value": expected}
 

@@ -9,6 +9,7 @@ from bluev_actors.errors import Permanent
 from bluev_actors.workflows.run_events import NodeLog
 
 if TYPE_CHECKING:
+    from bluev_actors.workflows.run_events import LogLevel
     from bluev_actors.workflows.values import Json
     from tests.engine.nodes.conftest import Attempt
 
@@ -33,7 +34,7 @@ async def test_it_writes_a_line(
 
 
 @pytest.mark.parametrize("level", LEVELS)
-async def test_it_has_levels(attempt: type[Attempt], level: str) -> None:
+async def test_it_has_levels(attempt: type[Attempt], level: LogLevel) -> None:
     """A line is as grave as the workflow says."""
     node = attempt(log, {"message": "hello", "level": level})
     await node.run()

@@ -19,9 +19,7 @@ scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
 
 
 @given(inputs=st.dictionaries(names, scalars, max_size=6), connected=st.lists(names, max_size=4))
-def test_every_input_but_in_is_handed_on(
-    attempt: type[Attempt], inputs: dict[str, Json], connected: list[str]
-) -> None:
+def test_every_input_but_in_is_handed_on(attempt: type[Attempt], inputs: dict[str, Json], connected: list[str]) -> None:
     """Outputs are the inputs under their own names; what else is connected is null, and `out` always there."""
     outputs = handed_on(attempt(noop, inputs=inputs, connected=tuple(connected)).context)
     kept = {name: value for name, value in inputs.items() if name != "in"}
