@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Never
 
+import trio
 from attrs import define, field
 
 from bluev_actors.actors import Ref, StartChild, Supervisor, child
@@ -29,8 +30,6 @@ from bluev_actors.errors import ListenError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-
 
     from bluev_actors.daemon.asgi import ASGIApp
     from bluev_actors.daemon.config import Settings

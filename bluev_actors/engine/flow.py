@@ -8,7 +8,7 @@ lives here or in `workflows/`, so it can be tested without a scheduler.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from attrs import Factory, define
 
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 Cause: TypeAlias = Literal["pause", "stopped", "fail_fast"]
 """Why an executor is cancelled. Noted before the cancel, for to the node they all look alike."""
+EXECUTOR_CRASHED: Final = "executor_crashed"
+"""The error code of a node, and of its run, whose executors crashed too often."""
 
 
 @define
@@ -125,8 +127,11 @@ class Flow:
 
     def _recall_failure(self) -> ErrorDetail | None:
         for node_id, state in self.state.nodes.items():
-            if state.status == "failed" and state.error is not None and self._fails_the_run(node_id):
-                return _of_node(node_id, state.error)
+            if state.status == "failed" and state.error is not None:
+                if state.error.code == EXECUTOR_CRASHED:
+                    return state.error
+                if self._fails_the_run(node_id):
+                    return _of_node(node_id, state.error)
         return None
 
     # --- going on -----------------------------------------------------------------------------------------------
@@ -193,11 +198,11 @@ class Flow:
         self.causes.pop(node_id, None)
         node, attempt = self._workflow.by_id[node_id], self.state.nodes[node_id].attempt
         policy = node.retry or self._settings.retry
-        if self.ending or not may_retry(policy, attempt, outcome.error, outcome.class_names, elapsed):
-            self._failed_for_good(node, outcome.error)
-            return
         asked = outcome.retry_after
         seconds = delay(policy, attempt, self._dice) if asked is None else asked
+        if self.ending or not may_retry(policy, attempt, outcome.error, outcome.class_names, elapsed + seconds):
+            self._failed_for_good(node, outcome.error)
+            return
         self._writer.add(NodeRetrying(node_id, attempt, outcome.error, self._now() + seconds))
         self._effects.backoffs.append((node_id, seconds))
 
@@ -235,7 +240,7 @@ class Flow:
         """A bug in an executor: the same attempt runs again, unless that happens too often."""
         self.causes.pop(node_id, None)
         if too_often and not self.ending:
-            error = ErrorDetail("executor_crashed", f"the executor of node {node_id} crashed too often")
+            error = ErrorDetail(EXECUTOR_CRASHED, f"the executor of node {node_id} crashed too often")
             self._writer.add(NodeFailed(node_id, self.state.nodes[node_id].attempt, error))
             self._frontier.settle(node_id, (), "failed")
             self.fail(error, at_once=True)

@@ -16,12 +16,12 @@ from cattrs.gen import make_dict_unstructure_fn, override
 
 from bluev_actors.errors import ProtocolError
 from bluev_actors.protocol.ids import request_id_of
-from bluev_actors.protocol.json_text import dump_json, is_object, parse_object
+from bluev_actors.protocol.json_text import dump_json, parse_object
 from bluev_actors.protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES, ClientMessage, ServerMessage
 from bluev_actors.protocol.rules import check_rules
 from bluev_actors.protocol.structuring import structure_strictly, structure_tolerantly
 from bluev_actors.workflows.options import Rerun, RunOptions
-from bluev_actors.workflows.values import MAX_DEPTH, Json, JsonObject, find_flaw
+from bluev_actors.workflows.values import MAX_DEPTH, Json, JsonObject, find_flaw, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ The codes of a workflow's validation are in `workflows/problems.py`.
 from __future__ import annotations
 
 from enum import IntEnum, unique
-from typing import Final, Self
+from typing import Final
 
 MESSAGE_CODES: Final[dict[str, str]] = {
     "bad_json": "The text is not JSON as this protocol takes it, or the frame is binary.",
@@ -24,7 +24,6 @@ REFUSAL_CODES: Final[dict[str, str]] = {
     "unauthorized": "The token is missing or wrong.",
     "forbidden": "The principal may not do this.",
     "not_found": "There is no run, workflow, node or output of this name.",
-    "conflict": "The thing is in a state in which this cannot be done to it.",
     "expired": "The events asked for are no longer held.",
     "unsupported_media_type": "The body must be `application/json`.",
     "validation_failed": "The workflow has problems; `errors` lists them.",
@@ -33,7 +32,11 @@ REFUSAL_CODES: Final[dict[str, str]] = {
     "ambiguous_run": "The workflow has several live runs; name one by its `run_id`.",
     "run_finished": "The run has ended.",
     "invalid_state": "The run cannot do this in its present state.",
-    "limit_reached": "The daemon holds as many of these as it may.",
+    "run_is_live": "The run has not ended, and only ended runs can be forgotten.",
+    "run_id_taken": "There is a run of this id already.",
+    "too_many_runs": "As many runs are waiting for their turn as may wait.",
+    "not_supported_yet": "The option belongs to the protocol, but this version cannot do it.",
+    "unavailable": "The daemon has not started yet, or has stopped.",
     "draining": "The daemon is going down and accepts nothing new.",
     "storage_unavailable": "The store does not work now; nothing is lost, it goes on when the store does.",
     "internal_error": "The fault is the daemon's; its log has more under the `error_id`.",
@@ -44,7 +47,14 @@ NODE_CODES: Final[dict[str, str]] = {
     "node_error": "The node's code raised an error without a code of its own.",
     "permanent": "The node's code said that no retry can mend it.",
     "retry_after": "The node's code asked for another attempt, and there was none left.",
-    "invalid_output": "An output is not plain JSON, or too large.",
+    "fail": "A `fail` node did what it is for.",
+    "invalid_param": "A param's value, computed in the run, is not what the node needs.",
+    "invalid_input": "An input's value is not what the node needs.",
+    "invalid_condition": "A condition came to something else than true or false.",
+    "invalid_checkpoint": "What the node wanted to keep is not plain JSON, or too large.",
+    "invalid_output": "An output is not plain JSON.",
+    "output_too_large": "An output is larger than one may be.",
+    "expression_failed": "An expression could not be evaluated.",
     "missing_input": "A required input came from a node that was skipped.",
     "timeout": "An attempt, or all of them together, took longer than they may.",
     "run_timeout": "The run took longer than it may.",
@@ -64,20 +74,28 @@ ERROR_CODES: Final[dict[str, str]] = {**MESSAGE_CODES, **REFUSAL_CODES, **NODE_C
 class CloseCode(IntEnum):
     """Why the daemon closes a socket."""
 
-    meaning: str
+    OFFENDER = 1008
+    TOO_LARGE = 1009
+    DRAINING = 1012
+    SLOW = 4008
+    UNAUTHENTICATED = 4401
+    FORBIDDEN = 4403
+    SILENT = 4408
+    TAKEN_OVER = 4409
 
-    OFFENDER = 1008, "Too many messages that could not be accepted, or far too many messages."
-    TOO_LARGE = 1009, "A message was larger than one may be."
-    DRAINING = 1012, "The daemon is going down; connect again later and resume."
-    SLOW = 4008, "The client did not read fast enough; connect again and resume."
-    UNAUTHENTICATED = 4401, "The token is missing, wrong or no longer valid."
-    FORBIDDEN = 4403, "The session belongs to another principal."
-    SILENT = 4408, "Two heartbeats went by without a sign of life."
-    TAKEN_OVER = 4409, "Another connection of this session took over."
+    @property
+    def meaning(self) -> str:
+        """The code in a sentence, with what a client can do."""
+        return _CLOSE_MEANINGS[self]
 
-    def __new__(cls, code: int, meaning: str) -> Self:
-        """Make a member that is its number and knows its meaning."""
-        member = int.__new__(cls, code)
-        member._value_ = code
-        member.meaning = meaning
-        return member
+
+_CLOSE_MEANINGS: Final = {
+    CloseCode.OFFENDER: "Too many messages that could not be accepted, or far too many messages.",
+    CloseCode.TOO_LARGE: "A message was larger than one may be.",
+    CloseCode.DRAINING: "The daemon is going down; connect again later and resume.",
+    CloseCode.SLOW: "The client did not read fast enough; connect again and resume.",
+    CloseCode.UNAUTHENTICATED: "The token is missing, wrong or no longer valid.",
+    CloseCode.FORBIDDEN: "The session belongs to another principal.",
+    CloseCode.SILENT: "Two heartbeats went by without a sign of life.",
+    CloseCode.TAKEN_OVER: "Another connection of this session took over.",
+}

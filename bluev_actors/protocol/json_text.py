@@ -8,13 +8,13 @@ given twice the last value counts, as with other parsers.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, TypeGuard
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from bluev_actors.errors import ProtocolError
 from bluev_actors.protocol.ids import request_id_of
-from bluev_actors.workflows.values import INT_MAX, INT_MIN, MAX_DEPTH, Json, JsonObject
+from bluev_actors.workflows.values import INT_MAX, INT_MIN, MAX_DEPTH, Json, JsonObject, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -80,11 +80,6 @@ def dump_json(value: object, default: Callable[[Any], Any] | None = None) -> byt
         return orjson.dumps(value, default)
     except orjson.JSONEncodeError as error:
         raise ProtocolError("not_json", f"The value cannot be written as JSON: {error}.") from error
-
-
-def is_object(value: Json) -> TypeGuard[JsonObject]:
-    """Whether a decoded JSON value is an object."""
-    return isinstance(value, dict)
 
 
 def _encoded(text: str) -> bytes:

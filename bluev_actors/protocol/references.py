@@ -82,8 +82,9 @@ def _references(values: Mapping[K, Json], excess: int, address: Callable[[K], st
     references: dict[K, JsonObject] = {}
     texts = {key: dump_json(value) for key, value in values.items()} if excess > 0 else {}
     for key in sorted(texts, key=lambda key: -len(texts[key])):
+        # The preview of a short value would be all of it, so its reference could only be longer.
         if excess <= 0 or len(texts[key]) <= PREVIEW_LENGTH:
-            break  # The preview alone would be as long as this value, and those after it are shorter still.
+            break
         reference = _reference(values[key], texts[key], address(key))
         saved = len(texts[key]) - len(dump_json(reference))
         if saved > 0:

@@ -15,6 +15,7 @@ from bluev_actors.protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES, Cli
 from bluev_actors.protocol.rules import ID_FIELDS
 from bluev_actors.protocol.structuring import CLOSED
 from bluev_actors.workflows.graph import Edge, Node, RetryPolicy, Settings, WorkflowInput, WorkflowOutput
+from bluev_actors.workflows.shapes import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -76,6 +77,7 @@ def workflow_schema(kinds: Kinds) -> JsonObject:
         "type": "object",
         "properties": {
             "$schema": {"type": "string"},
+            "schema": {"const": SCHEMA},
             "id": _ID,
             "name": {"type": "string"},
             "description": {"type": "string"},
@@ -86,7 +88,7 @@ def workflow_schema(kinds: Kinds) -> JsonObject:
             "outputs": {"type": "object", "additionalProperties": _GRAPH.of(WorkflowOutput)},
             "settings": _GRAPH.of(Settings),
         },
-        "required": ["nodes", "connections"],
+        "required": ["nodes"],
     }
 
 

@@ -24,7 +24,6 @@ from attrs import fields
 from hypothesis import strategies as st
 
 from bluev_actors.protocol.codec import encode
-from bluev_actors.protocol.json_text import is_object
 from bluev_actors.protocol.messages import (
     CLIENT_MESSAGES,
     SERVER_MESSAGES,
@@ -43,7 +42,7 @@ from bluev_actors.protocol.messages import (
 from bluev_actors.protocol.rules import ACTION_MODES, EVERY_RUN, ID_FIELDS
 from bluev_actors.workflows.options import Rerun, RunOptions
 from bluev_actors.workflows.times import rfc3339
-from bluev_actors.workflows.values import INT_MAX, INT_MIN, MAX_DEPTH, Json, JsonObject
+from bluev_actors.workflows.values import INT_MAX, INT_MIN, MAX_DEPTH, Json, JsonObject, is_object
 
 Strategy: TypeAlias = st.SearchStrategy[Any]
 Form: TypeAlias = Any

@@ -60,11 +60,13 @@ class DocumentReader:
         """One of `nodes`; None when it cannot be told which node that is."""
         if not self._is_object(raw, path, NODE):
             return None
-        node_id = raw.get("id") if isinstance(raw.get("id"), str) else None
+        node_id = raw.get("id")
+        node_id = node_id if isinstance(node_id, str) else None
         found = self._read(raw, NODE, path, node_id)
-        if found.pop("concurrency_key", None) is not None:
+        if "concurrency_key" in found:
             self._not_yet(f"{path}.concurrency_key", "limits by key", node_id)
-        if found.pop("cache", None) == "by_inputs":
+            del found["concurrency_key"]
+        if "cache" in found and found.pop("cache") == "by_inputs":
             self._not_yet(f"{path}.cache", "caching", node_id)
         if "retry" in found:
             found["retry"] = self._read_retry(found["retry"], f"{path}.retry", node_id)
@@ -81,6 +83,9 @@ class DocumentReader:
         """One of `connections`."""
         if not self._is_object(raw, path, CONNECTION):
             return None
+        ends = tuple(map(raw.get, CONNECTION.fields))
+        if len(raw) == len(ends) and all(isinstance(end, str) for end in ends):
+            return Edge(*ends)  # most are no more than that, and there may be a million of them
         found = self._read(raw, CONNECTION, path)
         return Edge(**found) if len(found) == len(CONNECTION.fields) else None
 

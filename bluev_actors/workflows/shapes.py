@@ -101,8 +101,12 @@ def _is_texts(value: Json) -> bool:
     return is_list(value) and all(isinstance(each, str) for each in value)
 
 
+def _is_text(value: Json) -> bool:
+    return isinstance(value, str)
+
+
 def _text() -> Field:
-    return Field(lambda value: isinstance(value, str), "text")
+    return Field(_is_text, "text")
 
 
 def _flag() -> Field:
@@ -182,7 +186,7 @@ NODE: Final = Shape(
     "node",
     {
         "id": Field(is_node_id, f"text of {_CHARACTERS} and slashes", "invalid_node_id", required=True),
-        "type": Field(lambda value: isinstance(value, str), "the name of a node type", required=True),
+        "type": Field(_is_text, "the name of a node type", required=True),
         "type_version": _whole(1, 2**31),
         "params": _object(),
         "label": _text(),
@@ -228,7 +232,7 @@ SETTINGS: Final = Shape(
     strict=True,
 )
 
-_END: Final = Field(lambda value: isinstance(value, str), "text", required=True)
+_END: Final = Field(_is_text, "text", required=True)
 CONNECTION: Final = Shape(
     "connection",
     {"from_node": _END, "from_output": _END, "to_node": _END, "to_input": _END},

@@ -194,7 +194,7 @@ class _Parsing:
             first = min(range(len(cycle)), key=lambda place: index_of[cycle[place]])
             ids = cycle[first:] + cycle[:first]
             self._note_cycle(ids, f"nodes[{index_of[ids[0]]}]")
-        if not cycles:
+        if not cycles and any(params.node_refs for params in self.params.values()):
             self._check_refs(index_of)
 
     def _note_cycle(self, ids: list[str], path: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
 import orjson
 import pytest
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from trio_websocket import WebSocketConnection, WebSocketRequest
 
     from bluev_actors.client import Client
-    from bluev_actors.workflows.values import JsonObject
+    from bluev_actors.workflows.values import Json, JsonObject
 
 NOW = "2026-11-22T12:00:00.000000Z"
 GREETING = ConnectionEstablished(
@@ -48,13 +48,13 @@ GREETING = ConnectionEstablished(
 class Say:
     """Messages of one run, as a daemon makes them."""
 
-    run: dict[str, str] = {"run_id": "r", "workflow_id": "w", "timestamp": NOW}
+    run: ClassVar[dict[str, str]] = {"run_id": "r", "workflow_id": "w", "timestamp": NOW}
 
-    def started(self, request_id: str | None = None, **more: Any) -> WorkflowExecutionStarted:
+    def started(self, request_id: str | None = None, **more: Json) -> WorkflowExecutionStarted:
         """Event 1."""
         return WorkflowExecutionStarted(**{**self.run, "seq": 1, "cursor": "1", "request_id": request_id, **more})
 
-    def node(self, seq: int, status: Any = "running", node_id: str = "a", **more: Any) -> NodeStatusUpdate:
+    def node(self, seq: int, status: Json = "running", node_id: str = "a", **more: Json) -> NodeStatusUpdate:
         """A node's new status."""
         fields = {"seq": seq, "cursor": str(seq), "node_id": node_id, "attempt": 1, "status": status}
         return NodeStatusUpdate(**{**self.run, **fields, **more})
@@ -63,16 +63,16 @@ class Say:
         """How far node `a` is."""
         return NodeProgressMessage(**self.run, node_id="a", attempt=1, fraction=fraction)
 
-    def completed(self, seq: int, **more: Any) -> WorkflowCompleted:
+    def completed(self, seq: int, **more: Json) -> WorkflowCompleted:
         """The end."""
-        fields: dict[str, Any] = {"results": {"a": {"out": 1}}, "summary": {"duration": 0.5}}
+        fields: JsonObject = {"results": {"a": {"out": 1}}, "summary": {"duration": 0.5}}
         return WorkflowCompleted(**{**self.run, "seq": seq, "cursor": str(seq), **fields, **more})
 
-    def watching(self, request_id: str, snapshot: JsonObject | None = None, **more: Any) -> Watching:
+    def watching(self, request_id: str, snapshot: JsonObject | None = None, **more: Json) -> Watching:
         """The answer to a watch."""
         return Watching(**{"timestamp": NOW, "request_id": request_id, "run_id": "r", "snapshot": snapshot, **more})
 
-    def snapshot(self, seq: int, state: str = "running", **more: Any) -> JsonObject:
+    def snapshot(self, seq: int, state: str = "running", **more: Json) -> JsonObject:
         """The run as it is at `seq`, its node `a` running."""
         nodes = {"a": {"status": "running", "attempt": 1, "started_at": NOW}}
         head = {"run_id": "r", "workflow_id": "w", "state": state, "seq": seq, "cursor": str(seq)}

@@ -42,7 +42,7 @@ node_events: st.SearchStrategy[RunEvent] = st.one_of(
     st.builds(NodeStarted, node_ids, st.integers(1, 3)),
     st.builds(NodeCompleted, node_ids, st.integers(1, 3), st.dictionaries(st.text(max_size=3), st.integers(0, 9))),
     st.builds(NodeFailed, node_ids, st.integers(1, 3), st.just(ERROR)),
-    st.builds(NodeRetrying, node_ids, st.integers(1, 3), st.just(ERROR), st.floats(0, 2**31)),
+    st.builds(NodeRetrying, node_ids, st.integers(1, 3), st.just(ERROR), st.integers(0, 2**31).map(float)),
     st.builds(NodeSkipped, node_ids, st.just("branch")),
     st.builds(RunStatusChanged, st.sampled_from(["pausing", "paused", "running"])),
 )

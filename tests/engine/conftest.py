@@ -1,4 +1,4 @@
-"""A runtime in virtual time that notices tasks left behind, and graphs in short hand."""
+"""A runtime in virtual time that notices tasks left behind, the laws every run obeys, and a run told in words."""
 
 from __future__ import annotations
 
@@ -7,16 +7,31 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from bluev_actors.engine.limits import RuntimeLimits
 from bluev_actors.engine.runtime import open_runtime
+from bluev_actors.workflows.run_events import (
+    NODE_ENDED,
+    TERMINAL_EVENTS,
+    NodeEmitted,
+    NodeLog,
+    NodeStarted,
+    Recorded,
+    RunCompleted,
+    RunStarted,
+    RunStatusChanged,
+)
+from bluev_actors.workflows.run_state import RunState, apply
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable
+    from collections.abc import AsyncGenerator, Iterable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from bluev_actors.engine.node_types import NodeType
+    from bluev_actors.engine.run_handle import RunHandle
     from bluev_actors.engine.runtime import Runtime
+    from bluev_actors.workflows.graph import Workflow
 
 EPOCH: Final = 1_800_000_000.0
 """Wall time when Trio's clock reads 0."""
@@ -24,10 +39,15 @@ FOREVER: Final = 1e8
 """Virtual seconds after which a test hangs: with nothing left to do, the clock jumps there at once."""
 
 
+# --- a runtime --------------------------------------------------------------------------------------------
+
+
 class OpenBench(Protocol):
     """Opens a runtime whose wall clock is Trio's; after it no task may be left."""
 
-    def __call__(self, *nodes: NodeType, limits: RuntimeLimits = ...) -> AbstractAsyncContextManager[Runtime]: ...
+    def __call__(self, *nodes: NodeType, limits: RuntimeLimits = ...) -> AbstractAsyncContextManager[Runtime]:
+        """Open it with these node types besides the built-in ones."""
+        ...
 
 
 @asynccontextmanager
@@ -36,11 +56,9 @@ async def _bench(*nodes: NodeType, limits: RuntimeLimits = RuntimeLimits()) -> A
     with trio.fail_after(FOREVER):
         async with open_runtime(nodes, now=wall_time, limits=limits) as runtime:
             yield runtime
-            left = [handle for handle in runtime.list_runs() if not handle.state.ended]
-            if not left:
-                await trio.testing.wait_all_tasks_blocked()
-                runs = next(it for it in runtime.system.tree().children if it.path == "/runs")
-                assert [it.path for it in runs.children] == []
+            if all(handle.state.ended for handle in runtime.list_runs()):
+                await wait_all_tasks_blocked()
+                assert [it.path for it in runtime.system.tree().walk() if it.path.startswith("/runs/")] == []
     assert living_tasks() == before
 
 
@@ -65,3 +83,93 @@ def _below(task: trio.lowlevel.Task) -> Iterable[trio.lowlevel.Task]:
 def bench() -> OpenBench:
     """Open a runtime in virtual time: `async with bench(my_node) as runtime`."""
     return _bench
+
+
+# --- laws -------------------------------------------------------------------------------------------------
+
+
+class CheckLaws(Protocol):
+    """Holds what is on record of a run against the laws that every run obeys."""
+
+    def __call__(self, workflow: Workflow, history: Sequence[Recorded]) -> None:
+        """Raise an `AssertionError` that says which law was broken."""
+        ...
+
+
+def _check_laws(workflow: Workflow, history: Sequence[Recorded]) -> None:
+    state = RunState("run", workflow.id)
+    for number, recorded in enumerate(history, start=1):
+        assert recorded.seq == number, "a run's events are numbered without holes"
+        assert not state.ended, "nothing comes after the terminal event"
+        assert isinstance(recorded.event, RunStarted) == (number == 1), "RunStarted is the first event, and only that"
+        _check_event(workflow, state, recorded)
+        apply(state, recorded)
+    if state.ended:
+        assert {it.id for it in workflow.nodes} == set(state.nodes), "every node of an ended run has ended"
+        assert all(it.ended for it in state.nodes.values()), "every node of an ended run has ended"
+
+
+def _check_event(workflow: Workflow, state: RunState, recorded: Recorded) -> None:
+    event = recorded.event
+    node_id: str | None = getattr(event, "node_id", None)
+    if isinstance(event, RunCompleted):
+        assert not state.in_flight, "nothing is in flight when a run completes"
+    if node_id is None or isinstance(event, NodeLog | NodeEmitted):
+        return
+    assert not state.node(node_id).ended, "what has ended has ended"
+    if isinstance(event, NodeStarted):
+        _check_start(workflow, state, event)
+
+
+def _check_start(workflow: Workflow, state: RunState, event: NodeStarted) -> None:
+    known = state.node(event.node_id)
+    assert state.status == "running", "no node starts but in a running run"
+    sources = {edge.from_node for edge in workflow.incoming[event.node_id]}
+    assert all(state.node(it).status in NODE_ENDED for it in sources), "no node starts before its inputs are settled"
+    assert event.recovered == (known.status == "running"), "what was in flight, and only that, is recovered"
+    again = known.status in ("running", "paused")
+    assert event.attempt == known.attempt + (not again), "only a failed attempt gives way to the next number"
+    limit = workflow.settings.max_concurrency
+    others = len(state.in_flight) - (event.node_id in state.in_flight)
+    assert limit is None or others < limit, "no more nodes run at a time than the settings say"
+
+
+@pytest.fixture
+def check_laws() -> CheckLaws:
+    """Hold a record against the laws that every run obeys."""
+    return _check_laws
+
+
+# --- words ------------------------------------------------------------------------------------------------
+
+
+class TellStory(Protocol):
+    """Tells what happened in a run, one short line for each event."""
+
+    def __call__(self, run: RunHandle) -> list[str]:
+        """Such as `["run started", "a started", "a completed", "run completed"]`."""
+        ...
+
+
+def _story(run: RunHandle) -> list[str]:
+    _check_laws(run.workflow, run.history())
+    return [_line(recorded) for recorded in run.history()]
+
+
+def _line(recorded: Recorded) -> str:
+    event = recorded.event
+    if isinstance(event, RunStatusChanged):
+        return f"run {event.status}"
+    if isinstance(event, NodeLog):
+        return f"{event.node_id} says {event.code or event.message}"
+    who = "run" if isinstance(event, (RunStarted, *TERMINAL_EVENTS)) else getattr(event, "node_id", "?")
+    what = type(event).__name__.removeprefix("Run").removeprefix("Node").lower()
+    again = " again" if isinstance(event, NodeStarted) and event.recovered else ""
+    number = f" {event.attempt}" if isinstance(event, NodeStarted) and event.attempt > 1 else ""
+    return f"{who} {what}{number}{again}"
+
+
+@pytest.fixture
+def story() -> TellStory:
+    """Tell what happened in a run, and hold it against the laws on the way."""
+    return _story

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bluev_actors.errors import ProtocolError
-from bluev_actors.protocol.json_text import dump_json, is_object, parse_json, parse_object
+from bluev_actors.protocol.json_text import dump_json, parse_json, parse_object
 from bluev_actors.testing.strategies import HOSTILE, hostile_text, json_values
 from bluev_actors.workflows.values import MAX_DEPTH, Json, find_flaw, type_name
 
@@ -177,7 +177,6 @@ def test_an_object_is_wanted(text: str) -> None:
 def test_an_object_is_given() -> None:
     """And an object is."""
     assert parse_object(b'{"a": 1}') == {"a": 1}
-    assert is_object({})
 
 
 # --- writing ----------------------------------------------------------------------------------------------

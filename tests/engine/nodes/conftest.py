@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import trio
 
 from bluev_actors.engine.context import NodeContext
 from bluev_actors.workflows.graph import Node
-from bluev_actors.workflows.kinds import NOTHING
+from bluev_actors.workflows.inputs import Gathered
+from bluev_actors.workflows.params import NodeParams
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from bluev_actors.engine.node_types import NodeType
-    from bluev_actors.workflows.params import NodeParams
     from bluev_actors.workflows.run_events import NodeEmitted, NodeLog, NodeProgress
     from bluev_actors.workflows.values import Json, JsonObject
 
-EPOCH = 1_800_000_000.0
+EPOCH: Final = 1_800_000_000.0
 """Wall time when Trio's clock reads 0."""
+SCOPE: Final[JsonObject] = {"inputs": {"city": "Oslo"}, "nodes": {}, "run": {"id": "run", "workflow_id": "workflow"}}
+"""What expressions may name besides the inputs of their node."""
 
 
 class NotedPort:
@@ -50,31 +50,17 @@ class NotedPort:
         return EPOCH + trio.current_time()
 
 
-class Computed:
-    """Stands for compiled params: each is computed by a function of the names in its scope."""
-
-    def __init__(self, values: Mapping[str, Json]) -> None:
-        self._values = values
-        self.scopes: list[Mapping[str, Json]] = []
-
-    def compute(self, param: str, scope: Mapping[str, Json]) -> Json:
-        """Give the value that the test wants."""
-        self.scopes.append(scope)
-        return self._values[param]
-
-
 class Attempt:
     """One attempt of a node called `it`.
 
     Args:
         node_type: what to run.
-        params: its settings; the defaults are filled in.
+        params: its settings as a document has them.
         inputs: its inputs.
-        computed: the values of params that are expressions or templates.
         connected: names of outputs that have a connection.
         sources: ids of the nodes behind the items of the input `in`.
         resume_state: its last checkpoint.
-        started_at: wall time at which it began; now when left out.
+        started_at: wall time at which it began.
     """
 
     def __init__(
@@ -83,31 +69,27 @@ class Attempt:
         params: JsonObject | None = None,
         inputs: JsonObject | None = None,
         *,
-        computed: Mapping[str, Json] | None = None,
         connected: tuple[str, ...] = (),
         sources: tuple[str, ...] = (),
         resume_state: Json = None,
-        started_at: float | None = None,
+        started_at: float = EPOCH,
     ) -> None:
         self.node_type = node_type
         self.port = NotedPort()
-        self.computed = Computed(computed or {})
-        defaults = {it.name: it.default for it in node_type.kind.params if it.default is not NOTHING}
         self.context = NodeContext(
             node=Node("it", node_type.kind.name),
             run_id="run",
             workflow_id="workflow",
             attempt=1,
-            started_at=EPOCH if started_at is None else started_at,
+            started_at=started_at,
             grace=5,
             connected_outputs=connected,
             resume_state=resume_state,
             port=self.port,
-            params=defaults | (params or {}),
-            inputs=inputs or {},
-            sources={"in": list(sources)},
-            compiled=cast("NodeParams", self.computed),
         )
+        compiled = NodeParams.compile(params or {}, node_type.kind)
+        gathered = Gathered(inputs or {}, {"in": list(sources)})
+        self.context.give(compiled, SCOPE, compiled.evaluate(SCOPE), gathered)
 
     async def run(self) -> dict[str, Any]:
         """Call the node's function as an executor does."""

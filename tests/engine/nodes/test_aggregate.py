@@ -25,6 +25,11 @@ integers = st.integers(-(2**40), 2**40)
 numbers = integers | st.floats(-1e12, 1e12)
 
 
+def cases(*each: tuple[str, list[Json], Json]) -> list[tuple[str, list[Json], Json]]:
+    """Say of a table that its values are any JSON."""
+    return list(each)
+
+
 async def value_of(attempt: type[Attempt], items: Json, op: str, **params: Json) -> Any:  # noqa: ANN401 - any JSON
     """What an aggregate makes of a list of items."""
     return (await attempt(aggregate, {"op": op, **params}, {"items": items}).run())["value"]
@@ -32,7 +37,7 @@ async def value_of(attempt: type[Attempt], items: Json, op: str, **params: Json)
 
 @pytest.mark.parametrize(
     ("op", "items", "expected"),
-    [
+    cases(
         ("sum", [1, 2, 3], 6),
         ("sum", [0.1] * 10, 1.0),
         ("sum", [1, 0.5], 1.5),
@@ -44,7 +49,7 @@ async def value_of(attempt: type[Attempt], items: Json, op: str, **params: Json)
         ("count", [None, "a", [1]], 3),
         ("list", [None, "a", [1]], [None, "a", [1]]),
         ("join", ["a", 1, None, {"b": []}], 'a1null{"b":[]}'),
-    ],
+    ),
 )
 async def test_operations(attempt: type[Attempt], op: str, items: list[Json], expected: Json) -> None:
     """Each operation makes of the items what its name says."""

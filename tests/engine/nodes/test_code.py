@@ -55,7 +55,7 @@ def helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (package / "tools.py").write_text(MODULE)
     (package / "broken.py").write_text("1 / 0")
     (package / "script.py").write_text("raise SystemExit(3)")
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     yield
     for name in [name for name in sys.modules if name.partition(".")[0] == "node_helpers"]:
         del sys.modules[name]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bluev_actors.engine.nodes.data import constant, echo, expression, noop, template
+from bluev_actors.errors import ExpressionError
 
 if TYPE_CHECKING:
     from bluev_actors.engine.node_types import NodeType
@@ -33,17 +34,24 @@ async def test_echo_gives_back_its_input(attempt: type[Attempt], value: Json) ->
 
 
 async def test_expression_is_evaluated_over_the_inputs(attempt: type[Attempt]) -> None:
-    """The value is what `expr` comes to, with the inputs in scope."""
-    node = attempt(expression, inputs={"a": 1}, computed={"expr": 41})
-    assert await node.run() == {"value": 41}
-    assert node.computed.scopes == [{"a": 1}]
+    """The value is what `expr` comes to, with the node's inputs and the workflow's in scope."""
+    node = attempt(expression, {"expr": "[a + 1, inputs.city, run.id]"}, {"a": 1})
+    assert await node.run() == {"value": [2, "Oslo", "run"]}
 
 
 async def test_template_is_filled_in(attempt: type[Attempt]) -> None:
-    """The text is what the template comes to, with the inputs in scope."""
-    node = attempt(template, inputs={"name": "Ada"}, computed={"text": "Hello Ada"})
-    assert await node.run() == {"text": "Hello Ada"}
-    assert node.computed.scopes == [{"name": "Ada"}]
+    """The text is what the template comes to, with the node's inputs and the workflow's in scope."""
+    node = attempt(template, {"text": "{{ name }} in {{ inputs.city }}"}, {"name": "Ada"})
+    assert await node.run() == {"text": "Ada in Oslo"}
+
+
+@pytest.mark.parametrize(
+    ("node_type", "params"), [(expression, {"expr": "nobody"}), (template, {"text": "{{ nobody }}"})]
+)
+async def test_an_unknown_name_is_told(attempt: type[Attempt], node_type: NodeType, params: dict[str, Json]) -> None:
+    """A name that no input bears fails the node."""
+    with pytest.raises(ExpressionError, match="nobody"):
+        await attempt(node_type, params).run()
 
 
 @pytest.mark.parametrize(

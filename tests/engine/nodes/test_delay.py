@@ -135,7 +135,7 @@ async def test_a_clock_set_back_lengthens_nothing(attempt: type[Attempt], autoju
 
 
 @pytest.mark.parametrize(
-    ("params", "sentence"),
+    ("inputs", "sentence"),
     [
         ({}, "either `seconds` or `until`"),
         ({"seconds": 1, "until": rfc3339(1)}, "either `seconds` or `until`"),
@@ -150,11 +150,11 @@ async def test_a_clock_set_back_lengthens_nothing(attempt: type[Attempt], autoju
     ],
 )
 async def test_what_is_no_time_is_told(
-    attempt: type[Attempt], autojump_clock: MockClock, params: dict[str, Json], sentence: str
+    attempt: type[Attempt], autojump_clock: MockClock, inputs: dict[str, Json], sentence: str
 ) -> None:
     """What cannot be waited for fails at once, for good, with what would be right."""
     with pytest.raises(Permanent, match=sentence) as caught:
-        await attempt(delay, params).run()
+        await attempt(delay, inputs=inputs).run()
     assert caught.value.code == "invalid_param"
     assert autojump_clock.current_time() == 0
 

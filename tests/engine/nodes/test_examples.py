@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bluev_actors.engine.nodes import BUILT_INS
+from bluev_actors.engine.nodes.examples import example, step
+from bluev_actors.engine.runtime import open_runtime
+from bluev_actors.errors import NodeTypeError
+from bluev_actors.workflows.run_events import NodeCompleted, NodeFailed
+
+if TYPE_CHECKING:
+    from trio.testing import MockClock
+
+    from bluev_actors.engine.node_types import NodeType
+    from bluev_actors.workflows.values import Json, JsonObject
+
+KINDS = {node_type.kind.name: node_type for node_type in BUILT_INS}
+EXAMPLES: dict[str, JsonObject] = {it["id"]: it for node_type in BUILT_INS for it in node_type.kind.examples}
+RESULTS: dict[str, JsonObject] = {
+    "noop_example": {"both": {"note": "waits for left, hands right on", "right": 2, "out": None}},
+    "constant_example": {"answer": {"value": 42}},
+    "echo_example": {"say": {"value": "hello"}},
+    "expression_example": {"sum": {"value": 5}},
+    "template_example": {"greeting": {"text": "Hello Ada and Grace!"}},
+    "aggregate_example": {"turnover": {"value": {"Oslo": 30, "Bergen": 5}}},
+    "join_example": {"both": {"value": "a, b"}},
+    "branch_example": {"answer": {"value": "come in"}},
+    "merge_example": {"degrees": {"value": {"oslo": 4, "bergen": 7}}},
+    "delay_example": {"breathe": {"out": None}},
+    "fail_example": {},
+    "log_example": {"tell": {"out": None}},
+    "python_example": {"lines": {"value": ["to be or", "not to be"]}},
+}
+
+
+def test_an_example_is_a_document() -> None:
+    """The short hand stands for the JSON that a user would write."""
+    assert example(
+        "greet", {"a": step("constant", {"value": 1}), "b": step("noop")}, "a.value -> b.in", tags=["x"]
+    ) == {
+        "id": "greet",
+        "tags": ["x"],
+        "nodes": [
+            {"id": "a", "type": "constant", "params": {"value": 1}},
+            {"id": "b", "type": "noop", "params": {}},
+        ],
+        "connections": [{"from_node": "a", "from_output": "value", "to_node": "b", "to_input": "in"}],
+    }
+
+
+@pytest.mark.parametrize("arrow", ["", "a -> b", "a.x->b.y", "a.x -> b"])
+def test_a_crooked_arrow_is_refused(arrow: str) -> None:
+    """An arrow that is not one is a slip in our own code."""
+    with pytest.raises(ValueError, match="an arrow looks like"):
+        example("greet", {}, arrow)
+
+
+@pytest.mark.parametrize("node_type", BUILT_INS, ids=KINDS)
+def test_every_kind_explains_itself(node_type: NodeType) -> None:
+    """A palette has a sentence for every kind, port and param, and an example that shows the kind."""
+    kind = node_type.kind
+    told = [kind.description, *(it.description for it in (*kind.inputs, *kind.outputs, *kind.params))]
+    assert all(sentence.endswith(".") for sentence in told)
+    assert kind.name in [node["type"] for it in kind.examples for node in it["nodes"]]
+    assert kind.source == "built-in"
+
+
+def test_the_names_are_those_of_the_contract() -> None:
+    """Workflows that are written somewhere go on working; more names may come."""
+    fixed = {"noop", "delay", "constant", "echo", "fail", "expression", "template"}
+    fixed |= {"branch", "merge", "aggregate", "log", "python"}
+    assert fixed <= KINDS.keys()
+
+
+def test_only_python_touches_the_outside() -> None:
+    """What can reach beyond the daemon is off until the operator allows it."""
+    assert [name for name, it in KINDS.items() if it.kind.outside] == ["python"]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+async def test_the_examples_run(name: str, autojump_clock: MockClock) -> None:
+    """Every example is accepted without a word, and comes to what a reader would expect."""
+    async with open_runtime(allow=["python"]) as runtime:
+        verdict = await runtime.validate(EXAMPLES[name])
+        assert (verdict.errors, verdict.warnings) == ((), ())
+        run = await runtime.start(EXAMPLES[name])
+        assert await run.result() == RESULTS[name]
+    assert autojump_clock.current_time() < 1
+
+
+def test_every_example_has_its_result() -> None:
+    """A new example needs its line in the table above."""
+    assert EXAMPLES.keys() == RESULTS.keys()
+
+
+async def outputs_of(document: JsonObject, **inputs: Json) -> dict[str, Json]:
+    """Run a workflow and give the outputs or the error of each node that ended."""
+    async with open_runtime() as runtime:
+        run = await runtime.start(document, inputs)
+        ended = [it.event async for it in run.events() if isinstance(it.event, NodeCompleted | NodeFailed)]
+    return {it.node_id: it.outputs if isinstance(it, NodeCompleted) else it.error.message for it in ended}
+
+
+async def test_a_branch_goes_the_other_way_too() -> None:
+    """The way that is not taken is skipped, and the merge takes the other."""
+    outputs = await outputs_of(EXAMPLES["branch_example"], age=10)
+    assert outputs["answer"] == {"value": "come back later"}
+    assert "yes" not in outputs
+
+
+async def test_noop_in_a_run() -> None:
+    """Connected outputs are null, several connections to one name are a list, and `in` goes no further."""
+    document = example(
+        "wires",
+        {
+            "a": step("constant", {"value": 1}),
+            "b": step("constant", {"value": 2}),
+            "wire": step("noop", {"note": "x"}),
+            "end": step("noop"),
+        },
+        "a.value -> wire.both",
+        "b.value -> wire.both",
+        "b.value -> wire.in",
+        "wire.both -> end.both",
+        "wire.nothing -> end.nothing",
+        "wire.out -> end.in",
+        "wire.done -> end.done_too",
+    )
+    outputs = await outputs_of(document)
+    assert outputs["wire"] == {"both": [1, 2], "note": "x", "out": None, "nothing": None}
+    assert outputs["end"] == {"both": [1, 2], "nothing": None, "done_too": None, "out": None}
+
+
+async def test_a_chain_doubles_nothing() -> None:
+    """Values do not grow along a chain of noops, even where ways part and meet again."""
+    nodes = {"start": step("constant", {"value": "x" * 100})} | {f"n{i}": step("noop") for i in range(40)}
+    arrows = ["start.value -> n0.in", "start.value -> n0.in2"]
+    arrows += [f"n{i}.out -> n{i + 1}.{name}" for i in range(39) for name in ("in", "again")]
+    outputs = await outputs_of(example("chain", nodes, *arrows))
+    assert outputs["n39"] == {"again": None, "out": None}
+
+
+async def test_merge_knows_its_sources() -> None:
+    """An object by node id names the nodes whose values arrived, and leaves skipped ones out."""
+    document = example(
+        "sources",
+        {
+            "way": step("branch", {"condition": "true", "value": 1}),
+            "yes": step("echo"),
+            "no": step("echo"),
+            "other": step("constant", {"value": 2}),
+            "merged": step("merge", {"mode": "object"}),
+        },
+        "way.true -> yes.value",
+        "way.false -> no.value",
+        "no.value -> merged.in",
+        "yes.value -> merged.in",
+        "other.value -> merged.in",
+    )
+    assert (await outputs_of(document))["merged"] == {"value": {"yes": 1, "other": 2}}
+
+
+async def test_fail_in_a_run() -> None:
+    """The message reaches clients as it is, with what it names filled in."""
+    document = example(
+        "failing",
+        {"it": step("fail", {"message": "no such city: ${inputs.city}"}, on_error="continue")},
+        inputs={"city": {"type": "string"}},
+    )
+    assert await outputs_of(document, city="Oslo") == {"it": "no such city: Oslo"}
+
+
+async def test_python_needs_its_allowance() -> None:
+    """Without a word of the operator a workflow cannot call what is installed beside the daemon."""
+    async with open_runtime() as runtime:
+        verdict = await runtime.validate(EXAMPLES["python_example"])
+    assert [problem.code for problem in verdict.errors] == ["node_type_disabled"]
+
+
+async def test_an_allowance_that_allows_nothing_is_refused() -> None:
+    """To allow what needs no allowance is a slip that is told."""
+    with pytest.raises(NodeTypeError, match="'noop' touches nothing outside"):
+        async with open_runtime(allow=["noop"]):
+            raise AssertionError
