@@ -257,9 +257,9 @@ class Cell(Generic[M]):
 
     def refusal(self, message: object) -> ActorStoppedError | ActorRestartingError:
         """Why it cannot answer now, while it is stopping."""
-        if self.stop_reason is None:
+        if self.stop_reason is None and self.spec.restart != "temporary":
             return ActorRestartingError(f"{self.path}: is stopping")
-        return ActorStoppedError(self.path, message, f"is stopping: {self.stop_reason}")
+        return ActorStoppedError(self.path, message, f"is stopping: {self.stop_reason or 'its work is over'}")
 
     async def gone(self) -> Exit:
         """Wait until it is gone for good."""

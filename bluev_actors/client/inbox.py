@@ -51,6 +51,9 @@ class Inbox:
             self.dropped += 1
         self._came.set()
 
+    def __len__(self) -> int:
+        return len(self._waiting)
+
     def __aiter__(self) -> Self:
         return self
 

@@ -62,10 +62,10 @@ class RemoteRun:
         Args:
             after: begin after this `seq`, 0 being the start; where this run was first followed when left out.
         """
-        if after is not None:
-            return EventStream(self._link, self._view, Feed(after))
-        feed, self._unread = self._unread or Feed(self._begun_after), None
-        return EventStream(self._link, self._view, feed)
+        feed, begin = None, after
+        if after is None:
+            feed, begin, self._unread = self._unread, self._begun_after, None
+        return EventStream(self._link, self._view, Feed(begin) if feed is None else feed)
 
     async def result(self) -> JsonObject:
         """Wait for the end and return the results. To cancel this waiting does not stop the run.

@@ -33,7 +33,7 @@ class ClassSchemas:
 
     Args:
         closed: the classes whose objects have no other keys than their fields.
-        texts: schemas for text fields of these names, such as ids.
+        texts: schemas for the texts in fields of these names, such as ids.
     """
 
     closed: Collection[type] = ()
@@ -75,7 +75,7 @@ class ClassSchemas:
         if origin in (Union, UnionType):
             return {"anyOf": [self._form(arg, text) for arg in args]}
         if origin is tuple:
-            return {"type": "array", "items": self._form(args[0])}
+            return {"type": "array", "items": self._form(args[0], text)}
         if origin is dict:
             return {"type": "object", "additionalProperties": self._form(args[1])}
         raise TypeError(f"no schema for {origin}")

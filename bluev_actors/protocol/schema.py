@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bluev_actors.protocol.class_schemas import ClassSchemas
-from bluev_actors.protocol.ids import CONTROLS, MAX_ID_LENGTH
+from bluev_actors.protocol.ids import CONTROLS, MAX_ID_LENGTH, MAX_NAME_LENGTH
 from bluev_actors.protocol.kind_schemas import kind_rule
 from bluev_actors.protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES, ClientMessage, ServerMessage
 from bluev_actors.protocol.rules import ID_FIELDS
@@ -26,16 +26,19 @@ if TYPE_CHECKING:
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
-def _text_without(characters: str) -> JsonObject:
+def _text_without(characters: str, longest: int = MAX_ID_LENGTH) -> JsonObject:
     pattern = {"pattern": f"[{characters}]"}
-    return {"type": "string", "minLength": 1, "maxLength": MAX_ID_LENGTH, "not": pattern}
+    return {"type": "string", "minLength": 1, "maxLength": longest, "not": pattern}
 
 
 _ID: Final = _text_without(CONTROLS)
 _NODE_ID: Final = _text_without(f"{CONTROLS}/")
+_NAME: Final = _text_without(CONTROLS, MAX_NAME_LENGTH)
 
 # Ids that a daemon sends may be longer than those it takes: inside a map they name a path.
-_CLIENT: Final = ClassSchemas(CLOSED, dict.fromkeys((*ID_FIELDS, "from_run"), _ID))
+_CLIENT: Final = ClassSchemas(
+    CLOSED, {**dict.fromkeys((*ID_FIELDS, "from_run", "nodes", "watch"), _ID), "event_types": _NAME}
+)
 _SERVER: Final = ClassSchemas()
 _GRAPH: Final = ClassSchemas((Settings, RetryPolicy))
 _NODE: Final = ClassSchemas((RetryPolicy,), {"id": _NODE_ID})

@@ -88,6 +88,8 @@ def say() -> Say:
 class Wire:
     """A wire whose other end is the test."""
 
+    greeting = GREETING
+
     def __init__(self) -> None:
         self._to_client, self._at_client = trio.open_memory_channel[str | ConnectionLostError](math.inf)
         self._to_daemon, self._at_daemon = trio.open_memory_channel[str](0)
@@ -132,7 +134,7 @@ class Wire:
     @asynccontextmanager
     async def client(self, timeout: float = 30.0) -> AsyncGenerator[Client]:
         """A client at the other end, greeted already."""
-        self.say(GREETING)
+        self.say(self.greeting)
         async with open_client(self, timeout=timeout) as client:
             yield client
 

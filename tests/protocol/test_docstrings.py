@@ -7,7 +7,7 @@ import pytest
 from bluev_actors.protocol.docstrings import attributes_of, sentence_of
 
 
-class Parent:  # noqa: D205 - a summary over two lines is read as well
+class Parent:
     """The first paragraph
     on two lines.
 
@@ -19,7 +19,7 @@ class Parent:  # noqa: D205 - a summary over two lines is read as well
             in bytes: all of it.
 
     And an end: with a colon.
-    """
+    """  # noqa: D205 - a sentence over two lines is read as well
 
 
 class Child(Parent):

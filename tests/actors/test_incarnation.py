@@ -1,0 +1,284 @@
+"""One life: how it starts, what ends it, and what its exit says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Never
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from bluev_actors.actors import Actor, Exit, ExitKind, Supervisor, child, open_system
+from bluev_actors.actors.incarnation import ExitAs
+from bluev_actors.errors import ChildStartError
+from bluev_actors.faultpoints import armed
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bluev_actors.actors import Ref, System
+
+Hook = "Callable[[], Awaitable[object]]"
+
+
+class Scripted(Actor[Never]):
+    """Does in each part of its life what the test says, and notes that it was there."""
+
+    def __init__(
+        self,
+        start: Callable[[], Awaitable[object]] | None = None,
+        body: Callable[[], Awaitable[object]] | None = None,
+        stop: Callable[[], Awaitable[object]] | None = None,
+    ) -> None:
+        self.start, self.body, self.end = start, body, stop
+        self.seen = list[str]()
+
+    async def on_start(self) -> None:
+        """Start as told."""
+        self.seen.append("start")
+        await (self.start or trio.lowlevel.checkpoint)()
+
+    async def run(self) -> object:
+        """Do as told."""
+        self.seen.append("run")
+        return await (self.body or trio.sleep_forever)()
+
+    async def on_stop(self, exit: Exit) -> None:  # noqa: A002 - the hook's own signature
+        """End as told."""
+        self.seen.append(f"stop {exit}")
+        await (self.end or trio.lowlevel.checkpoint)()
+
+
+async def start(system: System, actor: Actor[Any], shutdown: float = 5.0) -> Ref[Any]:
+    """Start a temporary actor."""
+    return await system.start(child("a", lambda: actor, restart="temporary", shutdown=shutdown))
+
+
+async def crash() -> Never:
+    """What a bug does."""
+    await trio.lowlevel.checkpoint()
+    raise ValueError("bug")
+
+
+async def done() -> str:
+    """What a task does that ends well."""
+    await trio.sleep(1)
+    return "result"
+
+
+async def crash_in_a_nursery() -> None:
+    """A bug in a task of the actor's own."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.sleep_forever)
+        nursery.start_soon(crash)
+
+
+# --- starting ---
+
+
+async def test_a_crash_while_it_starts(system: System) -> None:
+    """No `on_stop`, no zombie, and the reason reaches whoever started it."""
+    actor = Scripted(start=crash)
+    with pytest.raises(ChildStartError, match="/a: did not start: crashed") as failed:
+        await start(system, actor)
+    assert isinstance(failed.value.__cause__, ValueError)
+    assert actor.seen == ["start"]
+    assert system.tree().children == ()
+
+
+@pytest.mark.parametrize("factory", [lambda: 1 / 0, object], ids=["raises", "no actor"])
+async def test_a_factory_that_makes_no_actor(system: System, factory: Callable[[], object]) -> None:
+    """A factory that raises or returns something else is a crash like any other."""
+    with pytest.raises(ChildStartError) as failed:
+        await system.start(child("a", factory))
+    assert isinstance(failed.value.__cause__, (ZeroDivisionError, TypeError))
+    assert system.tree().children == ()
+
+
+async def test_a_stop_while_it_starts(system: System) -> None:
+    """It does not wait for a start that may never end, and nothing is left of it."""
+    actor = Scripted(start=trio.sleep_forever)
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def starter() -> None:
+            with pytest.raises(ChildStartError, match="shutdown"):
+                await start(system, actor)
+
+        await wait_all_tasks_blocked()
+        supervisor = system._root.actor
+        assert isinstance(supervisor, Supervisor)
+        supervisor.child("a").stop()
+    assert actor.seen == ["start"]
+    assert trio.current_time() == 0
+
+
+# --- ending ---
+
+
+async def test_it_returns(system: System) -> None:
+    """Its result is in the exit, which `on_stop` sees."""
+    actor = Scripted(body=done)
+    ending = await (await start(system, actor)).stopped()
+    assert (ending.kind, ending.result) == (ExitKind.NORMAL, "result")
+    assert actor.seen == ["start", "run", "stop normal"]
+
+
+@pytest.mark.parametrize("body", [crash, crash_in_a_nursery])
+async def test_it_raises(system: System, body: Callable[[], Awaitable[None]]) -> None:
+    """An exception is the exit, one out of a nursery of its own too."""
+    actor = Scripted(body=body)
+    ending = await (await start(system, actor)).stopped()
+    assert ending.kind is ExitKind.CRASHED
+    error = ending.error
+    assert "bug" in str(error.exceptions[0] if isinstance(error, ExceptionGroup) else error)
+    assert actor.seen[-1].startswith("stop crashed")
+
+
+async def test_a_crash_while_it_is_cancelled(system: System) -> None:
+    """A nursery that raises an error and the cancellation together has crashed; the cancellation stays inside."""
+
+    async def stubborn() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            try:
+                await trio.sleep_forever()
+            finally:
+                raise ValueError("bug on the way out")
+
+    ref = await start(system, Scripted(body=stubborn))
+    ref.stop()
+    ending = await ref.stopped()
+    assert ending.kind is ExitKind.CRASHED
+    assert isinstance(ending.error, ExceptionGroup)
+
+
+async def test_it_chooses_its_exit(system: System) -> None:
+    """The runtime may end an actor in just one way."""
+
+    async def resign() -> None:
+        await trio.lowlevel.checkpoint()
+        raise ExitAs(Exit(ExitKind.SHUTDOWN, reason="resigned"))
+
+    ending = await (await start(system, Scripted(body=resign))).stopped()
+    assert str(ending) == "shutdown (resigned)"
+
+
+async def test_completion_wins(system: System) -> None:
+    """A body that returns although it was cancelled has a result."""
+
+    async def quick() -> str:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(1)
+        return "result"
+
+    ref = await start(system, Scripted(body=quick))
+    ref.stop("hurry")
+    ending = await ref.stopped()
+    assert (ending.kind, ending.result, ending.reason) == (ExitKind.SHUTDOWN, "result", "hurry")
+
+
+# --- cleaning up ---
+
+
+async def test_a_failing_clean_up(system: System) -> None:
+    """It turns a good exit into a crash, and adds nothing to a bad one."""
+    ending = await (await start(system, Scripted(body=done, stop=crash))).stopped()
+    assert (ending.kind, str(ending.error)) == (ExitKind.CRASHED, "bug")
+
+    async def first_bug() -> None:
+        await trio.lowlevel.checkpoint()
+        raise RuntimeError("first bug")
+
+    ending = await (await start(system, Scripted(body=first_bug, stop=crash))).stopped()
+    assert str(ending.error) == "first bug"
+
+
+async def test_a_clean_up_without_end(system: System) -> None:
+    """It has the contract's time and no more."""
+    ref = await start(system, Scripted(body=done, stop=trio.sleep_forever), shutdown=2)
+    ending = await ref.stopped()
+    assert trio.current_time() == pytest.approx(3)
+    assert (ending.kind, ending.result) == (ExitKind.KILLED, "result")
+    assert ending.reason == "on_stop took longer than 2 s"
+
+
+async def test_a_clean_up_after_a_crash_without_end(system: System) -> None:
+    """The crash stays what is told."""
+    ref = await start(system, Scripted(body=crash, stop=trio.sleep_forever))
+    assert (await ref.stopped()).kind is ExitKind.CRASHED
+
+
+async def test_a_clean_up_is_not_cancelled(system: System) -> None:
+    """A kill in the middle of it does not cut it short."""
+    ended = list[float]()
+
+    async def orderly() -> None:
+        await trio.sleep(3)
+        ended.append(trio.current_time())
+
+    ref = await start(system, Scripted(body=done, stop=orderly))
+    await trio.sleep(2)
+    ref._cell.kill("now")
+    ref.stop()
+    await ref.stopped()
+    assert ended == [pytest.approx(4)]
+
+
+async def test_no_time_to_clean_up(system: System) -> None:
+    """With `shutdown` 0 it is killed at once, and `on_stop` may do what needs no waiting."""
+    actor = Scripted(stop=trio.sleep_forever)
+    ref = await start(system, actor, shutdown=0)
+    ref.stop("now")
+    ending = await ref.stopped()
+    assert (ending.kind, trio.current_time()) == (ExitKind.KILLED, 0)
+    assert actor.seen[-1] == "stop killed (now)"
+
+
+# --- what gets out ---
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("part", ["start", "body", "stop"])
+async def test_what_ends_the_program_gets_out(part: str, error: type[BaseException]) -> None:
+    """Ctrl-C is nobody's crash: it passes all supervisors, whose other children are ended on the way."""
+
+    async def end_the_program() -> None:
+        await trio.sleep(2)
+        raise error
+
+    bystander = Scripted()
+    parts: dict[str, Any] = {"body": done, part: end_the_program}
+    with pytest.raises(error):
+        async with open_system(child("bystander", lambda: bystander)) as system:
+            await system.start(child("inner", lambda: Supervisor[Never]([child("a", lambda: Scripted(**parts))])))
+            await trio.sleep_forever()
+    assert bystander.seen[-1].startswith("stop")
+
+
+# --- fault points ---
+
+
+@pytest.mark.parametrize("point", ["actor.start", "actor.receive", "actor.stop"])
+async def test_fault_points(point: str) -> None:
+    """Tests can make each part of a life fail, for one actor by its path."""
+
+    def trap(name: str, key: str) -> None:
+        if (name, key) == (point, "/a"):
+            raise OSError(point)
+
+    class Plain(Actor[str]):
+        async def receive(self, message: str) -> None:
+            del message
+            self.stop()
+
+    with armed(trap):
+        async with open_system() as system:
+            try:
+                ref = await system.start(child("a", Plain, restart="temporary"))
+            except ChildStartError as error:
+                assert point == "actor.start"  # noqa: PT017 - the start is one of the places that may fail
+                assert isinstance(error.__cause__, OSError)
+            else:
+                ref.tell("go on")
+                assert isinstance((await ref.stopped()).error, OSError)

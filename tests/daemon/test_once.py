@@ -1,0 +1,149 @@
+"""A repeated request acts once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+import trio.testing
+from attrs import define, field
+
+from bluev_actors.daemon.once import Answer, Once, digest
+from bluev_actors.engine.requests import RequestLog
+from bluev_actors.errors import ProtocolError
+from bluev_actors.protocol.messages import ControlWorkflow, ExecuteWorkflow, WorkflowControlResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bluev_actors.workflows.control import Action
+
+NOW = "2026-01-01T00:00:00.000000Z"
+
+
+def pause(request_id: str | None = "one", action: Action = "pause") -> ControlWorkflow:
+    """A request."""
+    return ControlWorkflow(run_id="r", action=action, request_id=request_id)
+
+
+@define
+class Deeds:
+    """What was done, and how it went."""
+
+    accepted: bool = True
+    done: int = 0
+    gate: trio.Event = field(factory=trio.Event)
+
+    def act(self, request: ControlWorkflow) -> Callable[[], Awaitable[Answer[WorkflowControlResponse]]]:
+        """Do what a request asks for, once the gate is open."""
+
+        async def act() -> Answer[WorkflowControlResponse]:
+            self.done += 1
+            await self.gate.wait()
+            status = "acknowledged" if self.accepted else "rejected"
+            reply = WorkflowControlResponse(
+                timestamp=NOW, request_id=request.request_id, action=request.action, status=status, run_id="r"
+            )
+            return Answer(reply, "r", self.accepted)
+
+        return act
+
+
+@pytest.fixture
+def deeds() -> Deeds:
+    """Deeds that are done at once."""
+    deeds = Deeds()
+    deeds.gate.set()
+    return deeds
+
+
+async def test_a_repetition_gets_the_first_answer(deeds: Deeds) -> None:
+    """The same request in the same session does not act again, and says so."""
+    once, request = Once(RequestLog()), pause()
+    first = await once.answer("s", request, deeds.act(request))
+    again = await once.answer("s", request, deeds.act(request))
+    assert (first.duplicate, again.duplicate) == (None, True)
+    assert (again.timestamp, again.run_id, again.request_id) == (NOW, "r", "one")
+    assert deeds.done == 1
+
+
+async def test_without_a_request_id_everything_acts(deeds: Deeds) -> None:
+    """Who gives no id asks for it twice."""
+    once, request = Once(RequestLog()), pause(None)
+    for _ in range(2):
+        assert (await once.answer("s", request, deeds.act(request))).duplicate is None
+    assert deeds.done == 2
+
+
+async def test_ids_belong_to_their_session(deeds: Deeds) -> None:
+    """Two sessions may count their requests alike."""
+    once, request = Once(RequestLog()), pause()
+    await once.answer("s", request, deeds.act(request))
+    await once.answer("t", request, deeds.act(request))
+    assert deeds.done == 2
+
+
+async def test_another_content_is_a_conflict(deeds: Deeds) -> None:
+    """An id that was used for something else is an error of its own."""
+    once = Once(RequestLog())
+    await once.answer("s", pause(), deeds.act(pause()))
+    with pytest.raises(ProtocolError) as caught:
+        await once.answer("s", pause(action="stop"), deeds.act(pause(action="stop")))
+    assert (caught.value.code, caught.value.request_id, deeds.done) == ("request_id_conflict", "one", 1)
+
+
+async def test_what_was_refused_may_be_tried_again() -> None:
+    """Only what was accepted is remembered."""
+    refusing, accepting, once = Deeds(accepted=False), Deeds(), Once(RequestLog())
+    refusing.gate.set()
+    accepting.gate.set()
+    first = await once.answer("s", pause(), refusing.act(pause()))
+    second = await once.answer("s", pause(), accepting.act(pause()))
+    assert (first.status, second.status, second.duplicate) == ("rejected", "acknowledged", None)
+
+
+async def test_a_repetition_waits_for_the_first(autojump_clock: object) -> None:
+    """Two connections ask the same at the same time: one acts, both are answered."""
+    deeds, once, answers = Deeds(), Once(RequestLog()), list[bool | None]()
+
+    async def ask() -> None:
+        reply = await once.answer("s", pause(), deeds.act(pause()))
+        answers.append(reply.duplicate)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        nursery.start_soon(ask)
+        await trio.testing.wait_all_tasks_blocked()
+        assert deeds.done == 1
+        deeds.gate.set()
+    assert sorted(answers, key=str) == [None, True]
+
+
+async def test_one_that_was_cancelled_leaves_the_way_free(deeds: Deeds) -> None:
+    """A request that never came to an answer is not waited for, for ever."""
+    stuck, once = Deeds(), Once(RequestLog())
+    with trio.move_on_after(0):
+        await once.answer("s", pause(), stuck.act(pause()))
+    assert (await once.answer("s", pause(), deeds.act(pause()))).duplicate is None
+
+
+def test_the_digest_does_not_mind_the_order_of_keys() -> None:
+    """JSON objects have no order, and the id is what is asked about and not part of it."""
+    one = ExecuteWorkflow(workflow={"id": "w", "nodes": []}, request_id="a")
+    two = ExecuteWorkflow(workflow={"nodes": [], "id": "w"}, request_id="b")
+    assert digest(one) == digest(two)
+    assert digest(one) != digest(ExecuteWorkflow(workflow={"nodes": [], "id": "v"}))
+
+
+def test_the_digest_tells_messages_apart() -> None:
+    """Pause and resume of one run have other digests, and so have two kinds of message."""
+    assert digest(pause()) != digest(pause(action="resume"))
+
+
+async def test_an_answer_that_cannot_be_read_back_is_a_bug(deeds: Deeds) -> None:
+    """What is kept is a message; anything else must not be sent to a client as if it were one."""
+    log = RequestLog()
+    log.remember("s", "one", digest(pause()), {"type": "nonsense"}, "r")
+    with pytest.raises(TypeError, match="is no message"):
+        await Once(log).answer("s", pause(), deeds.act(pause()))
