@@ -225,11 +225,14 @@ class Cell(Generic[M]):
         return Exit(ExitKind.NORMAL, result=result)
 
     def exited(self, exit: Exit) -> None:  # noqa: A002 - the standard term
-        """The incarnation is over; the next move is its supervisor's."""
+        """The incarnation is over."""
         self.exit = exit
         if exit.kind is ExitKind.CRASHED:
-            self._report_crash(exit)
+            self._log_crash(exit)
         self._move(State.EXITED)
+
+    def report(self, exit: Exit) -> None:  # noqa: A002 - the standard term
+        """Tell the supervisor, whose the next move is."""
         if self.supervisor is not None and self.supervisor.state is not State.STOPPED:
             self.supervisor.mailbox.put_urgent(ChildExited(self, exit))
 
@@ -300,7 +303,7 @@ class Cell(Generic[M]):
         self._cut = exit
         self.scope.cancel(reason=exit.reason)
 
-    def _report_crash(self, exit: Exit) -> None:  # noqa: A002 - the standard term
+    def _log_crash(self, exit: Exit) -> None:  # noqa: A002 - the standard term
         self.last_crash = f"{type(exit.error).__name__}: {exit.error}"
         _log.error("%s crashed in its incarnation %d", self.path, self.incarnation, exc_info=exit.error)
         if self.system.tap.watched:

@@ -35,16 +35,16 @@ async def live(cell: Cell[Any]) -> None:
     """
     own_cell.set(cell)
     cell.task = trio.lowlevel.current_task()
-    ending = Exit(ExitKind.CRASHED)
     try:
         ending = await _run(cell)
         if cell.prepared:
             ending = await _clean_up(cell, ending)
     except BaseException as error:
-        ending = Exit(ExitKind.CRASHED, error)
+        # Its supervisor hears of this from its nursery, and must not think of a restart.
+        cell.exited(Exit(ExitKind.CRASHED, error))
         raise
-    finally:
-        cell.exited(ending)
+    cell.exited(ending)
+    cell.report(ending)
 
 
 async def _run(cell: Cell[Any]) -> Exit:

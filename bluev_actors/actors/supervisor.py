@@ -179,7 +179,7 @@ class Supervisor(Actor[M | SupervisorCommand], Generic[M]):
                 finally:
                     await self._end_children()
         except BaseExceptionGroup as group:
-            failure = sole_error(group)
+            failure = unwrap(group)
         # Raised out here, so that the nursery's group does not become its context.
         raise failure
 
@@ -214,6 +214,12 @@ def _rejecting() -> Generator[None]:
         raise Rejected(error) from None
 
 
-def sole_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What a nursery wrapped, if it is one exception: what went wrong inside keeps its type outside."""
-    return group.exceptions[0] if len(group.exceptions) == 1 else group
+def unwrap(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What a nursery wrapped, so that what went wrong inside keeps its type outside.
+
+    That is the one exception in the group, or, beside errors that followed from it, the one that is to end the
+    program, such as a `KeyboardInterrupt`. If there is no such one, it is the group.
+    """
+    final = [error for error in group.exceptions if not isinstance(error, (Exception, trio.Cancelled))]
+    sole = final or group.exceptions
+    return sole[0] if len(sole) == 1 else group

@@ -19,7 +19,7 @@ from bluev_actors.actors.introspection import ActorSnapshot, snapshot
 from bluev_actors.actors.ref import Ref
 from bluev_actors.actors.registry import Registry
 from bluev_actors.actors.restart import ChildSpec, Strategy
-from bluev_actors.actors.supervisor import Supervisor, sole_error
+from bluev_actors.actors.supervisor import Supervisor, unwrap
 from bluev_actors.errors import ChildStartError
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ async def open_system(
             finally:
                 await system.close()
     except BaseExceptionGroup as group:
-        failure = sole_error(group)
+        failure = unwrap(group)
     failure = failure or system.failure
     # Raised out here and not where it was caught, so that the nursery's group does not become its context.
     if failure is not None:

@@ -6,6 +6,7 @@
     feed.py           the bounded queue of one reader of one run
     run_view.py       one run as one connection sees it: a mirror and its feeds
     conversation.py   one client's side of the conversation, without a wire
+    helpers.py        a nursery for tasks that only help a block
     socket.py         one WebSocket, with our own errors
     link.py           the tasks that carry texts, and the waiting for answers
     event_stream.py   iterating over what one run says

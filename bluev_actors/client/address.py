@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from urllib.parse import SplitResult, quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import orjson
 from attrs import frozen
@@ -17,6 +17,7 @@ DEFAULT_PORT: Final = 8765
 DEFAULT_URL: Final = f"http://127.0.0.1:{DEFAULT_PORT}"
 
 _SECURE: Final = {"http": False, "ws": False, "https": True, "wss": True}
+_USUAL_PORTS: Final = {False: 80, True: 443}
 
 
 @frozen
@@ -24,26 +25,33 @@ class Address:
     """A daemon's address.
 
     Attributes:
-        place: host and, where it was given, port, as they stand in a URL.
+        host: a name or an IP address, without brackets.
+        port: the TCP port.
         secure: whether to speak TLS.
-        prefix: a path before all others, where a proxy has put the daemon under one; without a slash at its
-            end.
+        prefix: a path before all others, where a proxy has put the daemon under one; without a slash at its end.
     """
 
-    place: str
+    host: str
+    port: int = DEFAULT_PORT
     secure: bool = False
     prefix: str = ""
 
     @property
+    def authority(self) -> str:
+        """Host and port as a URL and the header `Host` have them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _USUAL_PORTS[self.secure] else f"{host}:{self.port}"
+
+    @property
     def http(self) -> str:
         """The root of the REST addresses, without a slash at its end."""
-        return f"http{'s' * self.secure}://{self.place}{self.prefix}"
+        return f"http{'s' * self.secure}://{self.authority}{self.prefix}"
 
-    def socket(self, session_id: str | None = None, client_info: JsonObject | None = None) -> str:
-        """The URL of the socket; without a `session_id` the daemon issues one."""
+    def socket_path(self, session_id: str | None = None, client_info: JsonObject | None = None) -> str:
+        """The path of the socket; without a `session_id` the daemon issues one."""
         path = "/ws" if session_id is None else f"/ws/{quote(session_id, safe='')}"
         query = "" if client_info is None else "?" + urlencode({"client": orjson.dumps(client_info).decode()})
-        return f"ws{'s' * self.secure}://{self.place}{self.prefix}{path}{query}"
+        return f"{self.prefix}{path}{query}"
 
     def __str__(self) -> str:
         return self.http
@@ -55,28 +63,23 @@ def parse_address(text: str) -> Address:
     Raises:
         UnreachableError: it is no address that a daemon could have.
     """
-    bare = "://" not in text
     try:
-        parts = urlsplit(f"http://{text}" if bare else text)
-        place = _place(parts, DEFAULT_PORT if bare else None)
+        return _read(text)
     except ValueError as error:
-        raise _no_address(text, str(error)) from None
+        raise UnreachableError(f"{text!r} is no address of a daemon: {error}. Try {DEFAULT_URL}") from None
+
+
+def _read(text: str) -> Address:
+    bare = "://" not in text
+    parts = urlsplit(f"http://{text}" if bare else text)
     if parts.scheme not in _SECURE:
-        raise _no_address(text, f"it begins with {parts.scheme}://")
-    if parts.query or parts.fragment:
-        raise _no_address(text, "it has a query or a fragment")
-    return Address(place, _SECURE[parts.scheme], parts.path.rstrip("/"))
-
-
-def _place(parts: SplitResult, default_port: int | None) -> str:
+        raise ValueError(f"it begins with {parts.scheme}://")
     if not parts.hostname:
         raise ValueError("it names no host")
     if parts.username is not None or parts.password is not None:
         raise ValueError("it holds a user name or a password")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    port = default_port if parts.port is None else parts.port
-    return host if port is None else f"{host}:{port}"
-
-
-def _no_address(text: str, why: str) -> UnreachableError:
-    return UnreachableError(f"{text!r} is no address of a daemon: {why}. Try {DEFAULT_URL}")
+    if parts.query or parts.fragment:
+        raise ValueError("it has a query or a fragment")
+    secure = _SECURE[parts.scheme]
+    usual = DEFAULT_PORT if bare else _USUAL_PORTS[secure]
+    return Address(parts.hostname, usual if parts.port is None else parts.port, secure, parts.path.rstrip("/"))

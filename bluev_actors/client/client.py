@@ -9,6 +9,7 @@ import trio
 
 from bluev_actors.client.address import DEFAULT_URL, parse_address
 from bluev_actors.client.feed import Feed
+from bluev_actors.client.helpers import open_helpers
 from bluev_actors.client.inbox import Inbox
 from bluev_actors.client.link import Link
 from bluev_actors.client.reconnect import Backoff
@@ -42,6 +43,7 @@ from bluev_actors.workflows.problems import GraphProblem
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
 
+    from bluev_actors.client.address import Address
     from bluev_actors.client.link import Wire
     from bluev_actors.client.socket import Socket
     from bluev_actors.protocol.messages import ClientMessage, ConnectionEstablished
@@ -137,19 +139,21 @@ class Client:
         followed: list[RemoteRun] = []
         message = Watch(run_id=run_id, workflow_id=workflow_id, after=after)
         try:
-            await self._link.ask(message, lambda reply: followed.append(self._follow(reply, after or 0)))
+            reply = await self._link.ask(message, lambda reply: followed.extend(self._followed(reply, after or 0)))
         except ServerRefusedError as error:
             if error.code == "not_found":
                 raise RunNotFoundError(str(error)) from None
             raise
+        _expect(Watching, reply)
         return followed[0]
 
-    def _follow(self, reply: ServerMessage, after: int) -> RemoteRun:
-        watching = _expect(Watching, reply)
-        view = self._link.conversation.view(watching.run_id)
-        feed = Feed(after)
-        view.attach(feed, watching)
-        return RemoteRun(self._link, view, feed)
+    def _followed(self, reply: ServerMessage, after: int) -> Iterator[RemoteRun]:
+        """Follow a run from this reply on."""
+        if isinstance(reply, Watching):
+            view = self._link.conversation.view(reply.run_id)
+            feed = Feed(after)
+            view.attach(feed, reply)
+            yield RemoteRun(self._link, view, feed)
 
     # --- everything else ----------------------------------------------------------------------------------
 
@@ -254,9 +258,10 @@ async def connect(
         ServerRefusedError: the daemon refuses the connection.
         ConnectionLostError: the connection breaks before the greeting. Later breaks are raised by what waits.
     """
-    address = parse_address(url).socket(session_id, client_info)
+    address = parse_address(url)
+    path = address.socket_path(session_id, client_info)
     async with AsyncExitStack() as stack:
-        socket = await _open_patiently(stack, address, timeout, wait)
+        socket = await _open_patiently(stack, address, path, timeout, wait)
         yield await stack.enter_async_context(open_client(socket, timeout=timeout))
 
 
@@ -265,48 +270,23 @@ async def open_client(wire: Wire, *, timeout: float) -> AsyncGenerator[Client]:
     """Be a client over a wire that is open already; arguments and errors are those of `connect`."""
     link = Link(wire, timeout=timeout)
     client = Client(link, await link.greet())
-    async with _carrying(link):
-        yield client
+    async with open_helpers() as nursery:
+        nursery.start_soon(link.read)
+        nursery.start_soon(link.write)
+        try:
+            yield client
+        finally:
+            link.lose(ConnectionLostError("the client is closed"))
 
 
-async def _open_patiently(
-    stack: AsyncExitStack,
-    url: str,
-    timeout: float,
-    wait: float,
-) -> Socket:
+async def _open_patiently(stack: AsyncExitStack, address: Address, path: str, timeout: float, wait: float) -> Socket:
     give_up_at = trio.current_time() + wait
     backoff = Backoff()
     while True:
         try:
-            return await stack.enter_async_context(open_socket(url, timeout=timeout))
+            return await stack.enter_async_context(open_socket(address, path, timeout=timeout))
         except UnreachableError:
             delay = backoff.next_delay()
             if trio.current_time() + delay >= give_up_at:
                 raise
             await trio.sleep(delay)
-
-
-@asynccontextmanager
-async def _carrying(link: Link) -> AsyncGenerator[None]:
-    """Carry texts to and fro during the block. Its own error leaves it bare, not in a group."""
-    try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(link.read)
-            nursery.start_soon(link.write)
-            try:
-                yield
-            finally:
-                link.lose(ConnectionLostError("the client is closed"))
-                nursery.cancel_scope.cancel()
-    except BaseExceptionGroup as group:
-        raised = group
-    else:
-        return
-    raise _sole_error(raised)
-
-
-def _sole_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error of the block: what stands beside it is only the cancelling of the tasks."""
-    errors = [error for error in group.exceptions if not isinstance(error, trio.Cancelled)]
-    return errors[0] if len(errors) == 1 else group

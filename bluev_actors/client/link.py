@@ -142,7 +142,7 @@ class Link:
 
         def deliver(answer: Answer) -> None:
             if first is not None and isinstance(answer, ServerMessage):
-                first(answer)
+                first(answer)  # a plain call on the reader's task: it must not raise
             answers.append(answer)
             answered.set()
 

@@ -62,10 +62,10 @@ class RemoteRun:
         Args:
             after: begin after this `seq`, 0 being the start; where this run was first followed when left out.
         """
-        feed, begin = None, after
+        unread = None
         if after is None:
-            feed, begin, self._unread = self._unread, self._begun_after, None
-        return EventStream(self._link, self._view, Feed(begin) if feed is None else feed)
+            unread, self._unread, after = self._unread, None, self._begun_after
+        return EventStream(self._link, self._view, Feed(after) if unread is None else unread)
 
     async def result(self) -> JsonObject:
         """Wait for the end and return the results. To cancel this waiting does not stop the run.

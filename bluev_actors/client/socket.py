@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, asynccontextmanager
+import ssl
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 import orjson
 import trio
-from trio_websocket import (
-    ConnectionClosed,
-    ConnectionRejected,
-    HandshakeError,
-    WebSocketConnection,
-    open_websocket_url,
-)
+from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection, wrap_client_stream
 
+from bluev_actors.client.helpers import open_helpers
 from bluev_actors.errors import ClientError, ConnectionLostError, ServerRefusedError, UnreachableError
 from bluev_actors.protocol.messages import PROTOCOL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from bluev_actors.client.address import Address
     from bluev_actors.workflows.values import JsonObject
 
 MAX_FRAME: Final = 64 * 1024 * 1024
@@ -70,38 +67,62 @@ class Socket:
 
 
 @asynccontextmanager
-async def open_socket(url: str, *, timeout: float) -> AsyncGenerator[Socket]:
+async def open_socket(address: Address, path: str, *, timeout: float) -> AsyncGenerator[Socket]:
     """Connect within `timeout` seconds, and close when the block ends.
 
     Raises:
         UnreachableError: nobody answers there, or nobody who speaks WebSocket.
         ServerRefusedError: whoever answers there refuses the connection.
     """
-    async with AsyncExitStack() as stack:
-        socket = Socket(await _open(stack, url, timeout))
-        try:
-            yield socket
-        finally:
-            await socket.close()
-
-
-async def _open(stack: AsyncExitStack, url: str, timeout: float) -> WebSocketConnection:
-    opening = open_websocket_url(
-        url,
-        subprotocols=[PROTOCOL],
-        max_message_size=MAX_FRAME,
-        message_queue_size=FRAMES_AHEAD,
-        receive_buffer_size=READ_AT_ONCE,
-        connect_timeout=timeout,
-        disconnect_timeout=CLOSING_TIME,
-    )
     try:
-        return await stack.enter_async_context(opening)
+        async with _open_stream(address, timeout) as stream, open_helpers() as nursery:
+            socket = Socket(await _shake_hands(address, path, stream, nursery, timeout))
+            try:
+                yield socket
+            finally:
+                await socket.close()
     except ConnectionRejected as error:
-        raise refusal(error.status_code, error.body) from None
-    except HandshakeError as error:
-        why = error.__cause__ or "no answer in time"
-        raise UnreachableError(f"no daemon answers at {url}: {why}") from error
+        raise refusal(address, error.status_code, error.body) from None
+
+
+@asynccontextmanager
+async def _open_stream(address: Address, timeout: float) -> AsyncGenerator[trio.abc.Stream]:
+    """The stream is closed here, since the library leaves it open when the other side has closed first."""
+    stream: trio.abc.Stream | None = None
+    with trio.move_on_after(timeout):
+        try:
+            stream = await trio.open_tcp_stream(address.host, address.port)
+        except OSError as error:
+            raise UnreachableError(f"no daemon answers at {address}: {error}") from error
+    if stream is None:
+        raise UnreachableError(f"no daemon answers at {address} within {timeout:g} s")
+    if address.secure:
+        context = ssl.create_default_context()
+        stream = trio.SSLStream(stream, context, server_hostname=address.host, https_compatible=True)
+    try:
+        yield stream
+    finally:
+        await trio.aclose_forcefully(stream)
+
+
+async def _shake_hands(
+    address: Address, path: str, stream: trio.abc.Stream, nursery: trio.Nursery, timeout: float
+) -> WebSocketConnection:
+    connection: WebSocketConnection | None = None
+    with trio.move_on_after(timeout):
+        connection = await wrap_client_stream(
+            nursery,
+            stream,
+            address.authority,
+            path,
+            subprotocols=[PROTOCOL],
+            max_message_size=MAX_FRAME,
+            message_queue_size=FRAMES_AHEAD,
+            receive_buffer_size=READ_AT_ONCE,
+        )
+    if connection is None:
+        raise UnreachableError(f"somebody at {address} accepts connections, but does not answer as a daemon does")
+    return connection
 
 
 def connection_lost(error: ConnectionClosed) -> ConnectionLostError:
@@ -113,7 +134,7 @@ def connection_lost(error: ConnectionClosed) -> ConnectionLostError:
     return ConnectionLostError(f"the daemon closed the connection with {reason.code}{said}", reason.code)
 
 
-def refusal(status: int, body: bytes | None) -> ClientError:
+def refusal(address: Address, status: int, body: bytes | None) -> ClientError:
     """Read an HTTP answer that is no upgrade: a daemon says why in JSON, somebody else does not."""
     try:
         said: JsonObject = dict(orjson.loads(body or b"{}"))
@@ -121,4 +142,4 @@ def refusal(status: int, body: bytes | None) -> ClientError:
         said = {}
     if "code" in said:
         return ServerRefusedError(str(said["code"]), str(said.get("message", "")), str(said.get("path", "")))
-    return UnreachableError(f"no daemon answers here, but something else does, with HTTP status {status}")
+    return UnreachableError(f"no daemon answers at {address}, but something else does, with HTTP status {status}")

@@ -57,7 +57,8 @@ class Outbox:
         on_overflow: called once, when the peer takes too little. Nothing is accepted from then on but the farewell
             of `close`; the owner has to close, and to end what it owns within a time of its choice.
         soft_limit: bytes from which `above_soft_limit` is true.
-        hard_limit: bytes that may wait; with one more it overflows.
+        hard_limit: bytes that may wait; with one more it overflows. While nothing waits a frame of any size is taken:
+            that one is large says nothing about the peer.
         stall_limit: seconds that bytes may wait without any being taken; then it overflows.
     """
 
@@ -78,15 +79,16 @@ class Outbox:
     _dropped: int = field(default=0, init=False)
     _progress_at: float = field(default=0.0, init=False)
     _work: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot, init=False)
-    _idle: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot, init=False)
+    _progress: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot, init=False)
 
     def put(self, data: bytes) -> None:
         """Queue one or more whole frames; after the end of this outbox they are counted and dropped."""
         if self.closed or self.overflowed:
             self._dropped += 1
             return
+        backlog = self._queued
         self._append(data)
-        if self._queued > self.hard_limit:
+        if backlog and self._queued > self.hard_limit:
             self._overflow()
 
     def close(self, farewell: bytes = b"") -> None:
@@ -97,6 +99,7 @@ class Outbox:
         if farewell:
             self._append(farewell)
         self._work.unpark()
+        self._progress.unpark_all()
 
     @property
     def above_soft_limit(self) -> bool:
@@ -121,8 +124,13 @@ class Outbox:
         """Wait until nothing waits any more, for `within` seconds at most; whether everything was sent."""
         with trio.move_on_after(within):
             while self._queued and not self.broken:
-                await self._idle.park()
+                await self._progress.park()
         return not self._queued and not self.broken
+
+    async def room(self) -> None:
+        """Wait until less than the soft limit waits, or nothing is accepted any more; for whoever has much to say."""
+        while self.above_soft_limit and not self.closed:
+            await self._progress.park()
 
     def statistics(self) -> OutboxStatistics:
         """What it holds and has done."""
@@ -158,7 +166,6 @@ class Outbox:
 
     async def _has_work(self) -> bool:
         while not self._frames:
-            self._idle.unpark_all()
             if self.closed:
                 return False
             await self._work.park()
@@ -184,6 +191,7 @@ class Outbox:
         self._queued -= size
         self._sent_bytes += size
         self._progress_at = trio.current_time()
+        self._progress.unpark_all()
 
     async def _send_some(self, data: memoryview) -> int:
         """Send the beginning of `data`; its length, which is 0 after a wait as long as the stall limit."""
@@ -206,6 +214,6 @@ class Outbox:
         self.closed = True
         self.broken = self._queued > 0
         self._drop_waiting()
-        self._idle.unpark_all()
+        self._progress.unpark_all()
         if self.broken:
             await trio.aclose_forcefully(self.stream)

@@ -100,7 +100,6 @@ async def open_socket(
             failure = error
         nursery.cancel_scope.shield = True
         await socket.aclose()
-        nursery.cancel_scope.cancel()
     if failure is not None:
         raise failure
 
@@ -125,6 +124,7 @@ class Socket:
         self._outbox = Outbox(stream, self._on_overflow, limits.outbox_soft, limits.outbox_hard, limits.outbox_stall)
         self._wire = Wire(stream, len(head.raw), self._outbox, limits, self.close_soon)
         self._library: WebSocketConnection | None = None
+        self._life = trio.CancelScope(shield=True)
         self._settled = trio.Event()
         self._receiving = trio.CancelScope()
         self._closing = False
@@ -175,6 +175,14 @@ class Socket:
         """Wait until everything is sent, for `within` seconds at most; whether it was."""
         return await self._outbox.flush(within)
 
+    async def flush(self, within: float) -> bool:
+        """Wait until everything is sent, for `within` seconds at most; whether it was."""
+        return await self._outbox.flush(within)
+
+    async def room(self) -> None:
+        """Wait until less waits to be sent than the soft limit, or the socket is closing."""
+        await self._outbox.room()
+
     def statistics(self) -> SocketStatistics:
         """What went through it."""
         return SocketStatistics(
@@ -187,10 +195,10 @@ class Socket:
 
     async def start(self, nursery: trio.Nursery, subprotocol: str | None) -> None:
         """Start reading and writing, and wait for the end of the handshake; `SocketClosed` when it failed."""
-        nursery.start_soon(self._outbox.run)
-        nursery.start_soon(self._listen, subprotocol)
+        nursery.start_soon(self._live, subprotocol)
         await self._settled.wait()
-        if self._library is None:
+        # The answer is out before anything else is queued, so that no overflow can ever drop it.
+        if self._library is None or not await self._outbox.flush(self._limits.handshake_time):
             raise self._closed()
 
     async def aclose(self) -> None:
@@ -201,7 +209,15 @@ class Socket:
             await self._hear_out()
             if not self._wire.peer_closed:
                 await hang_up(self._transport, within=self._limits.close_time)
+        self._life.cancel()
         await trio.aclose_forcefully(self._transport)
+
+    async def _live(self, subprotocol: str | None) -> None:
+        """Read and write until `aclose` ends it: a cancel from outside must not come before the goodbye."""
+        with self._life:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._outbox.run)
+                await self._listen(subprotocol)
 
     async def _listen(self, subprotocol: str | None) -> None:
         """Let the library read to the end. Whatever it raises stays here: what a peer sends harms nobody else."""

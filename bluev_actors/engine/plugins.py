@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from bluev_actors.engine.node_types import Catalogue, NodeType
 from bluev_actors.engine.nodes import BUILT_INS
-from bluev_actors.errors import NodeTypeError
+from bluev_actors.errors import BluevError, NodeTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
@@ -108,7 +108,7 @@ def _load_file(reference: str) -> ModuleType:
             spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise NodeTypeError(f"{reference}{_line(error, path)}: {_last_line(error)}") from error
+        raise NodeTypeError(f"{reference}{_line(error, path)}: {_told(error)}") from error
     return module
 
 
@@ -127,7 +127,7 @@ def _load_module(reference: str) -> ModuleType:
     try:
         return importlib.import_module(reference)
     except (Exception, SystemExit) as error:
-        raise NodeTypeError(f"{reference}: {_last_line(error)}{_file_hint(reference)}") from error
+        raise NodeTypeError(f"{reference}: {_told(error)}{_file_hint(reference)}") from error
 
 
 def _file_hint(reference: str) -> str:
@@ -138,7 +138,7 @@ def _load_entry_point(entry_point: EntryPoint) -> list[NodeType]:
     try:
         value = entry_point.load()
     except (Exception, SystemExit) as error:
-        raise NodeTypeError(f"{entry_point.value}: {_last_line(error)}") from error
+        raise NodeTypeError(f"{entry_point.value}: {_told(error)}") from error
     return [value] if isinstance(value, NodeType) else _types_in(value, entry_point.value)
 
 
@@ -159,22 +159,27 @@ def _types_in(module: object, reference: str) -> list[NodeType]:
 
 def _listed(value: object, reference: str) -> Sequence[object]:
     if not isinstance(value, list | tuple):
-        raise NodeTypeError(f"{reference}: NODES is a {type(value).__name__}, it has to be a list")
+        raise NodeTypeError(f"{reference}: NODES is of type {type(value).__name__}, it has to be a list")
     listed = cast("Sequence[object]", value)
     for index, each in enumerate(listed):
         if not isinstance(each, NodeType):
-            raise NodeTypeError(f"{reference}: NODES[{index}] is a {type(each).__name__}, not a node type")
+            raise NodeTypeError(f"{reference}: NODES[{index}] is of type {type(each).__name__}, not a node type")
     return listed
 
 
-def _last_line(error: BaseException) -> str:
-    return traceback.format_exception_only(error)[-1].strip()
+def _told(error: BaseException) -> str:
+    """An error in one line, as the end of a traceback has it."""
+    if isinstance(error, BluevError):
+        return str(error)
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    first_line = text.partition("\n")[0]
+    return f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
 
 
 def _line(error: BaseException, path: Path) -> str:
-    """Where in the file it went wrong, if it did so there."""
-    if isinstance(error, SyntaxError):
-        return f":{error.lineno}" if error.lineno else ""
+    """Where in the file it went wrong."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return f":{error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]
     return f":{lines[-1]}" if lines else ""

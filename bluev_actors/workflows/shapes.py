@@ -162,7 +162,7 @@ def _any() -> Field:
 # --- the objects ------------------------------------------------------------------------------------------
 
 _CHARACTERS: Final = "1 to 200 characters without control characters"
-_KEPT: Final = frozenset({"position", "metadata", "note", "notes", "size", "style", "color", "data", "ui"})
+_KEPT: Final = frozenset({"$schema", "position", "metadata", "note", "notes", "size", "style", "color", "data", "ui"})
 
 WORKFLOW: Final = Shape(
     "workflow",

@@ -158,11 +158,11 @@ async def test_news_for_nobody(system: System) -> None:
     for one in (parent, cell):
         one.begin()
     cell.exited(cell.outcome(None))
+    cell.report(cell.outcome(None))
     (news,) = parent.mailbox
     assert isinstance(news, ChildExited)
     parent.exited(parent.outcome(None))
     parent.finish()
     assert len(parent.mailbox) == 0
-    cell.begin()
-    cell.exited(cell.outcome(None))
+    cell.report(cell.outcome(None))
     assert len(parent.mailbox) == 0

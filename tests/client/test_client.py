@@ -256,7 +256,12 @@ async def test_a_conversation_over_a_real_port(scripted: Serve, say: Say) -> Non
     async with connect(await scripted(script), session_id="demo 1", client_info={"n": 1}) as client:
         run = await client.execute({})
         assert await run.result() == {"a": {"out": 1}}
-    assert paths == [f"/ws/demo%201?client={orjson.dumps({'n': 1}).decode()}".replace("{", "%7B").replace("}", "%7D").replace('"', "%22").replace(":", "%3A")]
+    assert paths == [
+        f"/ws/demo%201?client={orjson.dumps({'n': 1}).decode()}".replace("{", "%7B")
+        .replace("}", "%7D")
+        .replace('"', "%22")
+        .replace(":", "%3A")
+    ]
 
 
 async def test_a_daemon_that_closes(scripted: Serve) -> None:
@@ -270,5 +275,3 @@ async def test_a_daemon_that_closes(scripted: Serve) -> None:
         with pytest.raises(ConnectionLostError, match=r"1012 \(going down\)") as caught:
             await client.execute({})
     assert caught.value.close_code == 1012
-
-

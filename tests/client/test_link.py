@@ -67,15 +67,13 @@ async def test_no_answer_in_time(wire: Wire, nursery: trio.Nursery, autojump_clo
     nursery.start_soon(wire.hear)
     with pytest.raises(RequestTimeoutError, match="subscribe within 30 s"):
         await link.ask(Subscribe(request_id="late"))
-    assert trio.current_time() == pytest.approx(30)
+    assert autojump_clock.current_time() == pytest.approx(30)
     wire.say(SubscriptionConfirmed(timestamp=NOW, request_id="late", subscriptions=(), unknown=()))
     await trio.testing.wait_all_tasks_blocked()
     assert not link.conversation.asking
 
 
-async def test_a_full_socket_is_no_answer_either(
-    wire: Wire, nursery: trio.Nursery, autojump_clock: MockClock
-) -> None:
+async def test_a_full_socket_is_no_answer_either(wire: Wire, nursery: trio.Nursery, autojump_clock: MockClock) -> None:
     """Even the sending is bounded: a daemon that reads nothing keeps nobody for ever."""
     link = await linked(wire, nursery)
     async with trio.open_nursery() as askers:
@@ -86,7 +84,7 @@ async def test_a_full_socket_is_no_answer_either(
 
         for _ in range(100):
             askers.start_soon(ask)
-    assert trio.current_time() == pytest.approx(30)
+    assert autojump_clock.current_time() == pytest.approx(30)
 
 
 async def test_an_asker_who_is_cancelled_tears_no_text(
@@ -173,7 +171,7 @@ async def test_no_greeting_at_all(wire: Wire, autojump_clock: MockClock) -> None
     """The waiting for it is bounded."""
     with pytest.raises(ConnectionLostError, match="greet"):
         await Link(wire, timeout=3).greet()
-    assert trio.current_time() == pytest.approx(3)
+    assert autojump_clock.current_time() == pytest.approx(3)
 
 
 def crowd(link: Link, wire: Wire, say: Say) -> tuple[RunView, Feed]:
@@ -199,18 +197,16 @@ async def test_a_slow_reader_holds_the_socket(
         feed.take()
         link.make_room()
         await trio.testing.wait_all_tasks_blocked()
-    assert (feed.attached, wire.unheard, trio.current_time()) == (True, 5, 0)
+    assert (feed.attached, wire.unheard, autojump_clock.current_time()) == (True, 5, 0)
 
 
-async def test_patience_has_an_end(
-    wire: Wire, nursery: trio.Nursery, say: Say, autojump_clock: MockClock
-) -> None:
+async def test_patience_has_an_end(wire: Wire, nursery: trio.Nursery, say: Say, autojump_clock: MockClock) -> None:
     """Heartbeats behind the crowd are answered after a moment; the slow one lets go of the stream."""
     link = await linked(wire, nursery)
     _view, feed = crowd(link, wire, say)
     wire.say(Heartbeat(timestamp=NOW))
     assert await wire.hear() == {"type": "heartbeat_response"}
-    assert trio.current_time() == pytest.approx(PATIENCE)
+    assert autojump_clock.current_time() == pytest.approx(PATIENCE)
     assert (feed.attached, feed.after, len(feed)) == (False, FEED_LIMIT, FEED_LIMIT)
 
 
@@ -223,4 +219,4 @@ async def test_whoever_asks_does_not_wait_behind_a_crowd(
     await trio.testing.wait_all_tasks_blocked()
     nursery.start_soon(confirm, wire)
     await link.ask(Subscribe())
-    assert trio.current_time() == 0
+    assert autojump_clock.current_time() == 0

@@ -24,12 +24,12 @@ from bluev_actors.protocol.messages import (
     WorkflowStatusUpdate,
     WorkflowStopped,
 )
+from bluev_actors.workflows.values import JsonObject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bluev_actors.client import Client
-    from bluev_actors.workflows.values import JsonObject
     from tests.client.conftest import Say, Wire
 
 NOW = "2026-11-22T12:00:00.000000Z"

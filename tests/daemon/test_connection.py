@@ -22,7 +22,7 @@ from bluev_actors.testing.strategies import hostile_text
 if TYPE_CHECKING:
     from bluev_actors.workflows.values import JsonObject
 
-pytestmark = pytest.mark.usefixtures("autojump_clock")
+VIRTUAL_TIME = True
 
 SLOW = chain("slow", step("a", "delay", seconds=1), step("b", "delay", seconds=1), step("c", "constant", value=3))
 
@@ -240,7 +240,6 @@ async def test_a_client_that_breaks_off_touches_nobody() -> None:
         await first.cut()
         seqs = [frame["seq"] for frame in await second.receive_until("workflow_completed")]
         assert seqs == list(range(1, len(seqs) + 1))
-        await daemon.hub.sessions.wait_empty() if False else None
         assert len(daemon.hub.sessions) == 1
 
 

@@ -11,7 +11,7 @@ from bluev_actors.daemon.config import Settings
 from bluev_actors.daemon.heartbeat import SWEEP, _breathe, is_dead
 from bluev_actors.testing import EmbeddedSocket, open_daemon
 
-pytestmark = pytest.mark.usefixtures("autojump_clock")
+VIRTUAL_TIME = True
 
 
 @pytest.mark.parametrize(("silent", "dead"), [(0.0, False), (30.0, False), (59.9, False), (60.0, True), (1e6, True)])
@@ -80,7 +80,6 @@ async def test_a_response_that_is_late_is_soon_enough() -> None:
 
 async def test_a_sweep_over_many_lets_others_go_on() -> None:
     """Ten thousand connections are not seen to in one breath."""
-    before = trio.lowlevel.current_statistics().tasks_runnable
     ran = list[int]()
 
     async def other() -> None:
@@ -91,6 +90,6 @@ async def test_a_sweep_over_many_lets_others_go_on() -> None:
         for place in range(SWEEP - 1):
             await _breathe(place)
         assert ran == []
-        await _breathe(SWEEP - 1)
+        for place in (SWEEP - 1, 2 * SWEEP - 1):  # in the turn that follows, who goes first is a matter of chance
+            await _breathe(place)
         assert ran == [1]
-    assert before == 0

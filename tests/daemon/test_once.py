@@ -103,7 +103,7 @@ async def test_what_was_refused_may_be_tried_again() -> None:
     assert (first.status, second.status, second.duplicate) == ("rejected", "acknowledged", None)
 
 
-async def test_a_repetition_waits_for_the_first(autojump_clock: object) -> None:
+async def test_a_repetition_waits_for_the_first() -> None:
     """Two connections ask the same at the same time: one acts, both are answered."""
     deeds, once, answers = Deeds(), Once(RequestLog()), list[bool | None]()
 

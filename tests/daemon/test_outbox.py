@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import pytest
 import trio
 import trio.testing
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bluev_actors.daemon.outbox import CHUNK, Outbox
@@ -18,7 +18,8 @@ from bluev_actors.daemon.streams import ReplayStream
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from trio.testing import MockClock
+
+pytestmark = pytest.mark.usefixtures("autojump_clock")
 
 
 def outbox_for(
@@ -168,6 +169,52 @@ async def test_at_the_hard_limit_and_one_byte_past_it() -> None:
     assert (statistics.queued_bytes, statistics.high_water, statistics.dropped_frames) == (0, 11, 4)
 
 
+async def test_one_frame_of_any_size_is_taken_while_nothing_waits() -> None:
+    """A large answer to a client that reads is no reason to lose it; a second one behind it would be."""
+    outbox = outbox_for(Recorder(), hard=10)
+    outbox.put(b"x" * 100)
+    assert not outbox.overflowed
+    outbox.put(b"x")
+    assert outbox.overflowed
+
+
+async def test_room_is_when_less_waits_than_the_soft_limit(pair: Pair, nursery: trio.Nursery) -> None:
+    """Whoever has a long history to send goes at the reader's pace."""
+    near, far = pair
+    outbox = outbox_for(near, soft=50_000, hard=1_000_000)
+    nursery.start_soon(outbox.run)
+    sent = 0
+
+    async def send() -> None:
+        nonlocal sent
+        for _ in range(20):
+            await outbox.room()
+            outbox.put(b"x" * 30_000)
+            sent += 1
+        outbox.close()
+
+    nursery.start_soon(send)
+    await trio.testing.wait_all_tasks_blocked()
+    assert sent < 20
+    received = 0
+    while received < 20 * 30_000:
+        received += len(await far.receive_some())
+    assert (sent, outbox.overflowed) == (20, False)
+
+
+async def test_nobody_waits_for_room_in_a_closed_outbox(nursery: trio.Nursery) -> None:
+    """Nor in one that closes meanwhile."""
+    outbox = outbox_for(Recorder(), soft=1)
+    outbox.put(b"xx")
+    nursery.start_soon(outbox.room)
+    await trio.testing.wait_all_tasks_blocked()
+    assert nursery.child_tasks
+    outbox.close()
+    await trio.testing.wait_all_tasks_blocked()
+    assert not nursery.child_tasks
+    await outbox.room()
+
+
 async def test_at_the_soft_limit_and_one_byte_past_it() -> None:
     """It is only a hint."""
     outbox = outbox_for(Recorder(), soft=3)
@@ -198,7 +245,7 @@ async def close_when_done(outbox: Outbox, stream: trio.abc.Stream) -> None:
     await stream.aclose()
 
 
-async def test_a_peer_that_takes_nothing_is_given_up(pair: Pair, autojump_clock: MockClock) -> None:
+async def test_a_peer_that_takes_nothing_is_given_up(pair: Pair) -> None:
     """After the stall limit, to the second; and over a socket nothing is torn by it."""
     near, far = pair
     stalled: list[float] = []
@@ -218,10 +265,9 @@ async def test_a_peer_that_takes_nothing_is_given_up(pair: Pair, autojump_clock:
         assert stalled == [pytest.approx(start + 10)]
         nursery.start_soon(close_when_done, outbox, near)
         assert await read_all(far) == b"<" + b"x" * 500_000 + b"><bye>"
-    del autojump_clock
 
 
-async def test_any_byte_taken_is_progress(pair: Pair, autojump_clock: MockClock) -> None:
+async def test_any_byte_taken_is_progress(pair: Pair) -> None:
     """A slow reader is no dead one: the patience begins anew with each write."""
     near, far = pair
     outbox = outbox_for(near, hard=1_000_000)
@@ -235,10 +281,9 @@ async def test_any_byte_taken_is_progress(pair: Pair, autojump_clock: MockClock)
             received += len(await far.receive_some(20_000))
     assert not outbox.overflowed
     assert trio.current_time() > 60
-    del autojump_clock
 
 
-async def test_a_stream_that_cannot_say_how_far_it_got_is_closed_by_a_stall(autojump_clock: MockClock) -> None:
+async def test_a_stream_that_cannot_say_how_far_it_got_is_closed_by_a_stall() -> None:
     """The write had to be cut off, so the frame is torn, and nothing may follow."""
     told: list[float] = []
     stream = Recorder(pace=math.inf)
@@ -249,10 +294,11 @@ async def test_a_stream_that_cannot_say_how_far_it_got_is_closed_by_a_stall(auto
     assert told == [pytest.approx(start + 10)]
     assert (outbox.broken, stream.closed) == (True, True)
     assert not await outbox.flush(1)
-    del autojump_clock
 
 
-@pytest.mark.parametrize("failure", [trio.BrokenResourceError("gone"), trio.ClosedResourceError("closed"), OSError("reset")])
+@pytest.mark.parametrize(
+    "failure", [trio.BrokenResourceError("gone"), trio.ClosedResourceError("closed"), OSError("reset")]
+)
 async def test_a_failed_write_closes_the_stream(failure: Exception) -> None:
     """And ends the writer quietly: that a peer has gone is no failure of ours."""
     stream = Recorder(failure=failure)
@@ -297,14 +343,13 @@ async def test_a_cancel_between_frames_leaves_the_stream_whole(nursery: trio.Nur
     assert (stream.writes, stream.closed, outbox.closed, outbox.broken) == ([b"a"], False, True, False)
 
 
-async def test_flush_gives_up_in_time(autojump_clock: MockClock) -> None:
+async def test_flush_gives_up_in_time() -> None:
     """A peer that does not read cannot hold up whoever waits."""
     outbox = outbox_for(Recorder())
     outbox.put(b"a")
     start = trio.current_time()
     assert not await outbox.flush(3)
     assert trio.current_time() == pytest.approx(start + 3)
-    del autojump_clock
 
 
 async def test_statistics_tell_the_whole_story(nursery: trio.Nursery) -> None:
@@ -331,6 +376,7 @@ async def test_the_stream_behind_a_replay_is_the_one_written_to(pair: Pair, nurs
     nursery.cancel_scope.cancel()
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the module's clock, which it does not use
 @given(st.lists(st.binary(min_size=1, max_size=40_000), max_size=20), st.integers(1, 30_000))
 def test_whatever_is_put_arrives_in_order(frames: list[bytes], step: int) -> None:
     """Over a real socket, to a reader of any appetite."""

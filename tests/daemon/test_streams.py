@@ -16,7 +16,8 @@ from bluev_actors.daemon.streams import ReplayStream, hang_up, peer_of, peer_tex
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from trio.testing import MockClock
+
+pytestmark = pytest.mark.usefixtures("autojump_clock")
 
 
 @asynccontextmanager
@@ -92,7 +93,7 @@ async def test_hanging_up_lets_the_peer_read_the_last_word() -> None:
         await client.send_eof()
 
 
-async def test_hanging_up_does_not_wait_for_ever(autojump_clock: MockClock) -> None:
+async def test_hanging_up_does_not_wait_for_ever() -> None:
     """A peer that stays is left."""
     near, far = trio.testing.memory_stream_pair()
     start = trio.current_time()
@@ -101,7 +102,6 @@ async def test_hanging_up_does_not_wait_for_ever(autojump_clock: MockClock) -> N
     assert await far.receive_some() == b""
     with pytest.raises(trio.ClosedResourceError):
         await near.send_all(b"x")
-    del autojump_clock
 
 
 async def test_hanging_up_on_who_is_gone_is_quiet() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 import trio
 import trio.testing
@@ -16,8 +14,7 @@ from bluev_actors.daemon.limits import Limits
 from bluev_actors.daemon.outbox import Outbox
 from bluev_actors.daemon.wire import Wire
 
-if TYPE_CHECKING:
-    from trio.testing import MockClock
+pytestmark = pytest.mark.usefixtures("autojump_clock")
 
 HEAD = b"GET /ws HTTP/1.1\r\n\r\n"
 
@@ -102,7 +99,7 @@ async def test_closing_ends_the_reading_and_not_the_stream() -> None:
     await ends.far.send_all(b"the stream lives")
 
 
-async def test_the_peer_is_seen_with_every_byte(autojump_clock: MockClock) -> None:
+async def test_the_peer_is_seen_with_every_byte() -> None:
     """Pongs, pings and pieces of frames count."""
     ends = line()
     await trio.sleep(5)
@@ -110,7 +107,6 @@ async def test_the_peer_is_seen_with_every_byte(autojump_clock: MockClock) -> No
     await ends.wire.receive_some()
     assert ends.wire.last_seen == trio.current_time()
     assert ends.wire.received_bytes == 6
-    del autojump_clock
 
 
 async def test_while_it_waits_for_the_application_it_does_not_listen(nursery: trio.Nursery) -> None:

@@ -50,11 +50,11 @@ def program(page: Path) -> str:
 
 
 def commands(page: Path) -> list[Command]:
-    """The page's `bluev-actors` commands with the output shown, in order."""
+    """The page's commands with the output shown, in order."""
     bodies = [block.body for block in blocks(page) if block.language == "console" and block.runs]
     parts = [part for body in bodies for part in re.split(r"^\$ ", body, flags=re.MULTILINE)[1:]]
     pairs = [part.partition("\n") for part in parts]
-    return [Command(line, shown) for line, _, shown in pairs if line.startswith("bluev-actors ")]
+    return [Command(line, shown) for line, _, shown in pairs]
 
 
 def matches(shown: str, printed: str) -> bool:

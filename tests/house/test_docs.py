@@ -97,4 +97,4 @@ def test_reading_a_page(tmp_path: Path) -> None:
     lines = enumerate(program(page).splitlines(), 1)
     assert {line: text for line, text in lines if text} == {4: "a = 1", 18: "b = a"}
     assert "boom" not in program(page)
-    assert commands(page) == [Command("bluev-actors ps", "nothing\n")]
+    assert commands(page) == [Command("ls", "x\n"), Command("bluev-actors ps", "nothing\n")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, Optional
 
 import pytest
-from attrs import Factory, frozen
+from attrs import frozen
 from jsonschema import Draft202012Validator
 
 from bluev_actors.protocol.class_schemas import ClassSchemas
@@ -33,12 +33,12 @@ class Whole:
 
     part: Part
     anything: Any
+    numbers: dict[str, int | float]
     count: int = 3
     ratio: float | None = None
     flag: bool = False
     word: Literal["a", "b"] | None = None
     names: tuple[str, ...] = ()
-    numbers: dict[str, int | float] = Factory(dict)
     other: Optional[Part] = None  # noqa: UP045 - the older spelling is an annotation as well
 
 
@@ -53,7 +53,7 @@ def test_a_schema_is_valid_and_says_what_it_is_of() -> None:
     schema = ClassSchemas().of(Whole)
     Draft202012Validator.check_schema(schema)
     assert (schema["title"], schema["description"]) == ("Whole", "A whole thing.")
-    assert schema["required"] == ["part", "anything"]
+    assert schema["required"] == ["part", "anything", "numbers"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     from bluev_actors.workflows.values import Json, JsonObject
 
 ALL: Mapping[str, type[ClientMessage | ServerMessage]] = {**CLIENT_MESSAGES, **SERVER_MESSAGES}
-CHECKS = {cls: Draft202012Validator(message_schema(cls)) for cls in ALL.values()}
-EVERYTHING = Draft202012Validator(messages_schema())
+CHECKS: dict[type[ClientMessage | ServerMessage], Any] = {
+    cls: Draft202012Validator(message_schema(cls)) for cls in ALL.values()
+}
+EVERYTHING: Any = Draft202012Validator(messages_schema())
 KINDS = {
     "noop": NodeKind("noop", inputs=(Port("in", required=False, multi=True),), free_inputs=True, free_outputs=True),
     "delay": NodeKind(
@@ -47,7 +49,7 @@ KINDS = {
     ),
     "constant": NodeKind("constant", outputs=(Port("value"),), params=(Param("value"),)),
 }
-WORKFLOW = Draft202012Validator(workflow_schema(KINDS))
+WORKFLOW: Any = Draft202012Validator(workflow_schema(KINDS))
 
 
 # --- messages ---------------------------------------------------------------------------------------------
@@ -123,7 +125,7 @@ def test_the_whole_tells_the_sides_apart() -> None:
     schema = messages_schema()
     Draft202012Validator.check_schema(schema)
     assert schema["$defs"].keys() == {"client", "server", *ALL}
-    client = Draft202012Validator({**schema, "oneOf": [{"$ref": "#/$defs/client"}]})
+    client: Any = Draft202012Validator({**schema, "oneOf": [{"$ref": "#/$defs/client"}]})
     assert client.is_valid({"type": "heartbeat_response"})
     assert not client.is_valid({"type": "heartbeat", "timestamp": "now"})
 

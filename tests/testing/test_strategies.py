@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from attrs import fields
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
-from bluev_actors.engine.node_types import NodeTypes
+from bluev_actors.engine.nodes import BUILT_INS
 from bluev_actors.errors import ProtocolError
 from bluev_actors.protocol.codec import decode_client
 from bluev_actors.protocol.ids import is_id, is_name
@@ -33,6 +34,26 @@ from bluev_actors.workflows.values import find_flaw
 
 if TYPE_CHECKING:
     from bluev_actors.workflows.values import Json, JsonObject
+
+KINDS = {node_type.kind.name: node_type.kind for node_type in BUILT_INS}
+SEARCH = settings(max_examples=2_000, database=None, derandomize=True, phases=[Phase.generate])
+"""For tests that look for something that must turn up; nothing is shrunk."""
+
+
+T = TypeVar("T")
+
+
+def drawn(strategy: st.SearchStrategy[T]) -> list[T]:
+    """A hundred examples, the same each time."""
+    examples: list[T] = []
+
+    @settings(max_examples=100, database=None, derandomize=True, phases=[Phase.generate])
+    @given(strategy)
+    def collect(example: T) -> None:
+        examples.append(example)
+
+    collect()
+    return examples
 
 
 @given(json_values())
@@ -58,3 +79,114 @@ def test_names_are_names(id_: str, name: str) -> None:
 def test_times_are_times(text: str) -> None:
     """And survive being read and written."""
     assert rfc3339(from_rfc3339(text)) == text
+
+
+# --- messages ---------------------------------------------------------------------------------------------
+
+
+def test_every_message_has_a_strategy() -> None:
+    """The fuzzers can say all that clients and daemons can."""
+    assert MESSAGES.keys() == {*CLIENT_MESSAGES.values(), *SERVER_MESSAGES.values()}
+
+
+@pytest.mark.parametrize("cls", MESSAGES)
+@given(data=st.data())
+def test_messages_are_valid(cls: type[ClientMessage | ServerMessage], data: st.DataObject) -> None:
+    """Of the class asked for, within the rules, and with plain values."""
+    message = data.draw(MESSAGES[cls])
+    assert type(message) is cls
+    if isinstance(message, ClientMessage):
+        check_rules(message)
+
+
+@pytest.mark.parametrize("cls", MESSAGES)
+def test_every_field_is_exercised(cls: type[ClientMessage | ServerMessage]) -> None:
+    """No field is always None, so nothing is left untried."""
+    used = {field.name for message in drawn(MESSAGES[cls]) for field in fields(cls) if getattr(message, field.name)}
+    assert used == {field.name for field in fields(cls)}
+
+
+# --- workflow documents -----------------------------------------------------------------------------------
+
+
+@given(workflow_documents())
+def test_documents_are_accepted(document: JsonObject) -> None:
+    """By the daemon's own validation, against the types that every daemon knows."""
+    verdict = parse_workflow(document, KINDS)
+    assert verdict.errors == ()
+    assert verdict.warnings == ()
+
+
+def test_documents_have_every_shape() -> None:
+    """Single nodes, forks and joins turn up, of every type."""
+    documents = drawn(workflow_documents())
+    assert min(len(document["nodes"]) for document in documents) == 1
+    assert max(_most(document, "from_node") for document in documents) > 1
+    assert max(_most(document, "to_node") for document in documents) > 1
+    assert {node["type"] for document in documents for node in document["nodes"]} == {"noop", "delay", "constant"}
+
+
+def _most(document: JsonObject, end: str) -> int:
+    counts = Counter(connection[end] for connection in document["connections"])
+    return max(counts.values(), default=0)
+
+
+@given(workflow_documents().flatmap(mutated))
+def test_mutated_documents_get_a_verdict(document: Json) -> None:
+    """Whatever was changed, it is still JSON, and validation does not raise."""
+    assert find_flaw(document) is None
+    parse_workflow(document, KINDS)
+
+
+DOCUMENT = {"nodes": [{"id": "a", "type": "noop"}], "connections": []}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"nodes": [{"id": "a", "type": "noop"}]},
+        {"nodes": [{"id": "a", "type": "noop"}] * 2, "connections": []},
+        {"nodes": [], "connections": []},
+        {"nodes": [{"type": "noop"}], "connections": []},
+        {"nodes": [{"id": None, "type": "noop"}], "connections": []},
+    ],
+)
+def test_mutations_reach_every_place(changed: Json) -> None:
+    """Deleted, doubled, and replaced, at the root and deep inside."""
+    assert find(mutated(DOCUMENT), lambda document: document == changed, settings=SEARCH) == changed
+
+
+def test_a_mutation_leaves_the_original_alone() -> None:
+    """It works on a copy."""
+    find(mutated(DOCUMENT), lambda document: document != DOCUMENT, settings=SEARCH)
+    assert DOCUMENT == {"nodes": [{"id": "a", "type": "noop"}], "connections": []}
+
+
+@given(mutated([]))
+def test_nothing_can_be_mutated_too(value: Json) -> None:
+    """What has no place to change is replaced."""
+    assert find_flaw(value) is None
+
+
+# --- hostile text -----------------------------------------------------------------------------------------
+
+
+def _code(text: str | bytes) -> str:
+    try:
+        decode_client(text)
+    except ProtocolError as error:
+        return error.code
+    return "accepted"
+
+
+@pytest.mark.parametrize("code", ["bad_json", "bad_message", "unknown_message_type", "accepted"])
+def test_hostile_text_reaches_every_verdict(code: str) -> None:
+    """Noise, near misses, and texts that only look bad."""
+    find(hostile_text(), lambda text: _code(text) == code, settings=SEARCH)
+
+
+def test_the_table_holds_what_has_broken_parsers() -> None:
+    """Each row of the threat table is there under a name."""
+    assert len(set(HOSTILE.values())) == len(HOSTILE)
+    assert {"depth bomb", "NaN", "beyond 64 bits", "5,000 digits", "lone surrogate, raw", "50,000 keys"} <= set(HOSTILE)
+    assert str(HOSTILE["50,000 keys"]).count(":") == 50_000
