@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeGuard, TypeVar, cast
 
 import trio
 
@@ -171,3 +171,8 @@ class Actor(Generic[M]):
         else:
             if not call.deferred:
                 call.answer(result)
+
+
+def is_actor(made: object) -> TypeGuard[Actor[Any]]:
+    """Whether what a factory made is an actor."""
+    return isinstance(made, Actor)

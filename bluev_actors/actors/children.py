@@ -179,7 +179,9 @@ class Children:
         """End a group in reverse order, forget its temporary members, and note the others as due."""
         group = [self._cells[id_] for id_ in decision.group]
         for cell in reversed(group):
-            await _end(cell, "restarted with its siblings")
+            if cell.state in ALIVE:
+                cell.leave("restarted with its siblings")
+                await cell.over()
         due = set(self._due)
         for cell in group:
             if cell.spec.id not in decision.start:
@@ -216,7 +218,8 @@ class Children:
         """End all in reverse order, each in its own time; if that is cut short, all at once."""
         try:
             for cell in reversed(tuple(self)):
-                await _end(cell, "its supervisor stops")
+                cell.request_stop("its supervisor stops")
+                await cell.over()
                 cell.finish()
         finally:
             with trio.CancelScope(shield=True):
@@ -236,12 +239,6 @@ class Children:
         cell: Cell[Any] = Cell(spec, path, parent.system, parent, incarnation)
         self._cells[spec.id] = cell
         return cell
-
-
-async def _end(cell: Cell[Any], reason: str) -> None:
-    if cell.state in ALIVE:
-        cell.leave(reason)
-        await cell.over()
 
 
 def _start_error(cell: Cell[Any]) -> ChildStartError:

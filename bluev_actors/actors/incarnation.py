@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import trio
 
-from bluev_actors.actors.actor import Actor
+from bluev_actors.actors.actor import Actor, is_actor
 from bluev_actors.actors.ref import own_cell
 from bluev_actors.actors.restart import Exit, ExitKind
 from bluev_actors.faultpoints import fault
@@ -60,10 +60,9 @@ async def _run(cell: Cell[Any]) -> Exit:
 
 
 def _make(cell: Cell[Any]) -> Actor[Any]:
-    actor = cell.spec.factory()
-    if not isinstance(actor, Actor):
-        raise TypeError(f"{cell.path}: the factory made no actor but a {type(actor).__name__}")
-    made = cast("Actor[Any]", actor)
+    made: object = cell.spec.factory()
+    if not is_actor(made):
+        raise TypeError(f"{cell.path}: the factory made no actor but a {type(made).__name__}")
     made.embody(cell)
     cell.actor = made
     cell.kind = cell.kind or type(made).__name__

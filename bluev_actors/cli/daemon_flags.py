@@ -10,7 +10,7 @@ import click
 from bluev_actors.daemon.config import LATER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from bluev_actors.workflows.values import Json
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,9 +44,9 @@ def daemon_flags(command: F) -> F:
     return command
 
 
-def as_text(value: object) -> str:
+def as_text(value: Json) -> str:
     """A setting's value as a person reads it."""
     if isinstance(value, tuple):
-        items: Iterable[object] = value
+        items: tuple[Json, ...] = value
         return ", ".join(map(str, items)) or "-"
     return str(value).lower() if isinstance(value, bool) else str(value) or "-"

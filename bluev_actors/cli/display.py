@@ -29,8 +29,8 @@ class Display(Protocol):
         """Show what has happened."""
         ...
 
-    def close(self, state: RunState | None) -> None:
-        """Show the end; None when the run was left before it."""
+    def close(self, state: RunState) -> None:
+        """Show how it ended, or stop in the middle when the run is left."""
         ...
 
 
@@ -45,7 +45,7 @@ class JsonLines:
         if updates:
             click.echo(b"".join(encode(update) + b"\n" for update in updates), nl=False)
 
-    def close(self, state: RunState | None) -> None:
+    def close(self, state: RunState) -> None:
         """Nothing: the terminal message has said it."""
 
 
@@ -60,9 +60,9 @@ class PlainLines:
         if lines:
             click.echo("\n".join(lines))
 
-    def close(self, state: RunState | None) -> None:
+    def close(self, state: RunState) -> None:
         """Write how it ended."""
-        if state is not None:
+        if state.ended:
             click.echo("\n".join(closing_lines(state)))
 
 

@@ -23,14 +23,12 @@ LEFT: Final = 130
 
 async def follow(source: Source, display: Display) -> RunState:
     """Show a run until it has ended. The display is closed whatever happens."""
-    ended: RunState | None = None
     try:
         while not source.exhausted:
             display.show(await source.take(display.pace), source.state)
-        ended = source.state
     finally:
-        display.close(ended)
-    return ended
+        display.close(source.state)
+    return source.state
 
 
 class Interrupts:

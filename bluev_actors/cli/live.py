@@ -48,10 +48,10 @@ class LivePicture:
                 self._console.print(line_of(update, state), soft_wrap=True)
         self._live.update(self._frame(state), refresh=True)
 
-    def close(self, state: RunState | None) -> None:
+    def close(self, state: RunState) -> None:
         """Leave the last frame standing and write how it ended below it."""
         self._live.stop()
-        if state is not None:
+        if state.ended:
             self._console.print("\n".join(closing_lines(state)), soft_wrap=True)
 
     def _frame(self, state: RunState) -> Frame:

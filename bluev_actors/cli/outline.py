@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from bluev_actors.protocol.json_text import is_object
+
 if TYPE_CHECKING:
-    from bluev_actors.workflows.values import Json
+    from bluev_actors.workflows.values import Json, JsonObject
 
 
 @frozen
@@ -30,8 +32,8 @@ class Outline:
 
 def outline_of(document: Json, name: str = "") -> Outline:
     """Read a document that has been accepted, or may still be refused: what does not fit is left out."""
-    body: dict[str, Json] = document if isinstance(document, dict) else {}
+    body: JsonObject = document if is_object(document) else {}
     nodes: Json = body.get("nodes")
-    found = [node for node in nodes if isinstance(node, dict)] if isinstance(nodes, list) else []
-    types = {str(node.get("id")): str(node.get("type", "")) for node in found}
+    found: list[Json] = nodes if isinstance(nodes, list) else []
+    types = {str(node.get("id")): str(node.get("type", "")) for node in found if is_object(node)}
     return Outline(str(body.get("id") or name), types)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.command()
 @daemon_flags
 @click.pass_obj
-def serve(began: float | None, **flags: object) -> None:
+def serve(began: float | None, /, **flags: object) -> None:
     """Run the daemon in the foreground: WebSocket, REST and console on one port.
 
     Ctrl-C or SIGTERM drains it: live runs have some time, then they are stopped. A second one ends it at once.

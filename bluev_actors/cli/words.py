@@ -61,10 +61,8 @@ def _brief(value: Json, width: int) -> str:
     """A value of which no more than the beginning will be seen: a huge one is not written out in full."""
     if isinstance(value, str):
         return compact(value[:width])
-    if isinstance(value, list | dict):
-        items: list[Json] | JsonObject = value
-        return compact(items) if len(items) <= width else f"{len(items)} items"
-    return compact(value)
+    many = len(value) if isinstance(value, list | dict) else 0  # pyright: ignore[reportUnknownArgumentType] - JSON
+    return compact(value) if many <= width else f"{many} items"
 
 
 def counted(counts: Iterable[tuple[str, int]]) -> str:

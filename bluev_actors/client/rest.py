@@ -9,6 +9,7 @@ import httpx
 
 from bluev_actors.client.address import DEFAULT_URL, parse_address
 from bluev_actors.errors import RequestTimeoutError, RunNotFoundError, ServerRefusedError, UnreachableError
+from bluev_actors.protocol.json_text import is_object
 from bluev_actors.workflows.run_events import RUN_ENDED
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Rest:
             ) from None
         if response.is_success:
             return said
-        problem: JsonObject = said if isinstance(said, dict) else {}
+        problem: JsonObject = said if is_object(said) else {}
         raise ServerRefusedError(
             problem.get("code", f"http_{response.status_code}"),
             problem.get("message", response.reason_phrase),

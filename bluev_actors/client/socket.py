@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import orjson
 import trio
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from bluev_actors.client.address import Address
     from bluev_actors.workflows.values import JsonObject
+
+    Stream: TypeAlias = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
 MAX_FRAME: Final = 64 * 1024 * 1024
 """What a daemon may send at once, in bytes: a snapshot of the largest run fits well within."""
@@ -86,27 +88,35 @@ async def open_socket(address: Address, path: str, *, timeout: float) -> AsyncGe
 
 
 @asynccontextmanager
-async def _open_stream(address: Address, timeout: float) -> AsyncGenerator[trio.abc.Stream]:
+async def _open_stream(address: Address, timeout: float) -> AsyncGenerator[Stream]:
     """The stream is closed here, since the library leaves it open when the other side has closed first."""
-    stream: trio.abc.Stream | None = None
-    with trio.move_on_after(timeout):
-        try:
+    stream: trio.SocketStream | None = None
+    try:
+        with trio.move_on_after(timeout):
             stream = await trio.open_tcp_stream(address.host, address.port)
-        except OSError as error:
-            raise UnreachableError(f"no daemon answers at {address}: {error}") from error
+    except OSError as error:
+        raise UnreachableError(f"no daemon answers at {address}: {error}") from error
     if stream is None:
         raise UnreachableError(f"no daemon answers at {address} within {timeout:g} s")
-    if address.secure:
-        context = ssl.create_default_context()
-        stream = trio.SSLStream(stream, context, server_hostname=address.host, https_compatible=True)
     try:
-        yield stream
+        yield await _secured(stream, address, timeout) if address.secure else stream
     finally:
         await trio.aclose_forcefully(stream)
 
 
+async def _secured(stream: trio.SocketStream, address: Address, timeout: float) -> Stream:
+    context = ssl.create_default_context()
+    secured = trio.SSLStream(stream, context, server_hostname=address.host, https_compatible=True)
+    try:
+        with trio.fail_after(timeout):
+            await secured.do_handshake()
+    except (trio.BrokenResourceError, trio.TooSlowError) as error:
+        raise UnreachableError(f"{address} does not speak TLS as it should: {error.__cause__ or error}") from error
+    return secured
+
+
 async def _shake_hands(
-    address: Address, path: str, stream: trio.abc.Stream, nursery: trio.Nursery, timeout: float
+    address: Address, path: str, stream: Stream, nursery: trio.Nursery, timeout: float
 ) -> WebSocketConnection:
     connection: WebSocketConnection | None = None
     with trio.move_on_after(timeout):

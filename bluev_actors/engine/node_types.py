@@ -252,8 +252,6 @@ class Catalogue:
                 raise NodeTypeError(f"there is no node type {name!r} to allow{hint}")
             if not self._types[name].kind.outside:
                 raise NodeTypeError(f"the node type {name!r} touches nothing outside, so it needs no allowance")
-            if not self._types[name].kind.outside:
-                raise NodeTypeError(f"the node type {name!r} touches nothing outside, so it needs no allowance")
 
     def __getitem__(self, name: str) -> NodeType:
         return self._types[name]

@@ -1,6 +1,6 @@
 """Small workflows to test with, in a line or two.
 
-    workflow("sum", step("a", "constant", value=2), step("b", "delay", seconds=1), links=["a.value -> b.x"])
+workflow("sum", step("a", "constant", value=2), step("b", "delay", seconds=1), links=["a.value -> b.x"])
 """
 
 from __future__ import annotations

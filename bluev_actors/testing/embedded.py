@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import quote
@@ -20,7 +21,7 @@ import h11
 import trio
 import trio.testing
 from attrs import define, field, frozen
-from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
+from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, wrap_client_stream
 
 from bluev_actors.daemon.config import Settings
 from bluev_actors.daemon.server import drain
@@ -29,7 +30,7 @@ from bluev_actors.engine.runtime import Runtime, open_runtime
 from bluev_actors.protocol.messages import PROTOCOL
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 
     from bluev_actors.daemon.hub import Hub
     from bluev_actors.engine.node_types import NodeType
@@ -40,6 +41,8 @@ START: Final = 1_767_225_600.0
 HOST: Final = "localhost"
 PATIENCE: Final = 600.0
 """Seconds that a client waits for what does not come, before it says so."""
+MOMENT: Final = 0.001
+"""Seconds; long enough to take what has arrived."""
 
 StreamPair = tuple[trio.abc.Stream, trio.abc.Stream]
 
@@ -56,6 +59,7 @@ async def open_daemon(
     """
     settings = Settings() if settings is None else settings
     began = trio.current_time()
+    failure: BaseException | None = None
     async with (
         open_runtime(
             nodes, allow=settings.allow, limits=settings.runs, now=lambda: START + trio.current_time() - began
@@ -63,10 +67,15 @@ async def open_daemon(
         open_daemon_tree(runtime, settings) as daemon,
         trio.open_nursery() as nursery,
     ):
+        embedded = EmbeddedDaemon(daemon, nursery)
         try:
-            yield EmbeddedDaemon(daemon, nursery)
-        finally:
-            nursery.cancel_scope.cancel()
+            yield embedded
+        except BaseException as error:  # noqa: BLE001 - raised again below, outside the nursery that would wrap it
+            failure = error
+        await embedded.unplug()
+        nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
 
 
 @define(eq=False)
@@ -75,6 +84,7 @@ class EmbeddedDaemon:
 
     daemon: Daemon
     _nursery: trio.Nursery
+    _plugged: list[trio.abc.Stream] = field(factory=list, init=False)
 
     @property
     def hub(self) -> Hub:
@@ -109,15 +119,15 @@ class EmbeddedDaemon:
         """
         resource = "/ws" if session_id is None else f"/ws/{quote(session_id, safe='')}"
         stream = self.plug(streams)
-        connection = await wrap_client_stream(
-            self._nursery,
-            cast("trio.SocketStream", stream),  # any stream does; its annotation knows only two
-            HOST,
-            resource + (f"?{query}" if query else ""),
+        shake_hands = partial(
+            wrap_client_stream,
+            stream=cast("trio.SocketStream", stream),  # any stream does; its annotation knows only two
+            host=HOST,
+            resource=resource + (f"?{query}" if query else ""),
             subprotocols=list(protocols),
             extra_headers=[(name.encode(), value.encode()) for name, value in (headers or {}).items()],
         )
-        socket = EmbeddedSocket(connection, stream)
+        socket = EmbeddedSocket(await self._nursery.start(_keep_open, shake_hands), stream)
         socket.greeting = await socket.receive()
         return socket
 
@@ -125,7 +135,14 @@ class EmbeddedDaemon:
         """A raw line to the daemon, as if it had been accepted at a port: the client's end of it."""
         ours, theirs = streams()
         self.daemon.accept(theirs)
+        self._plugged.append(ours)
         return ours
+
+    async def unplug(self) -> None:
+        """Break all lines, so that the daemon does not wait for clients that are no more."""
+        with trio.CancelScope(shield=True):
+            for stream in self._plugged:
+                await trio.aclose_forcefully(stream)
 
     async def request(
         self, method: str, target: str, body: Json | bytes = None, headers: Mapping[str, str] | None = None
@@ -151,6 +168,21 @@ class EmbeddedDaemon:
     async def drain(self) -> None:
         """Let it go down as at SIGTERM."""
         await drain(self.daemon)
+
+
+async def _keep_open(
+    shake_hands: Callable[[trio.Nursery], Awaitable[WebSocketConnection]],
+    task_status: trio.TaskStatus[WebSocketConnection] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Be the nursery of one connection, for a handshake that is refused ends the nursery it is made in."""
+    try:
+        async with trio.open_nursery() as nursery:
+            task_status.started(await shake_hands(nursery))
+    except* HandshakeError as refused:
+        error = refused.exceptions[0]
+    else:
+        return
+    raise error
 
 
 @frozen
@@ -245,7 +277,7 @@ class EmbeddedSocket:
         received: list[JsonObject] = []
         while True:
             await trio.testing.wait_all_tasks_blocked()
-            with trio.move_on_after(0) as scope:
+            with trio.move_on_after(MOMENT) as scope:
                 received.append(await self.receive())
             if scope.cancelled_caught:
                 return received

@@ -15,6 +15,7 @@ must survive, and `mutated(...)` is what lies between.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
@@ -194,17 +195,11 @@ def _field(name: str, form: Form) -> Strategy:
 def _form(form: Form) -> Strategy:
     if form in _FORMS:
         return _FORMS[form]
-    origin: Form = get_origin(form)
-    args = get_args(form)
-    if origin is Literal:
-        return st.sampled_from(args)
-    if origin in (Union, UnionType):
-        return st.one_of(*(_form(arg) for arg in args))
-    if origin is tuple:
-        return st.lists(_form(args[0]), max_size=3).map(tuple)
-    if origin is dict:
-        return st.dictionaries(st.text(max_size=10), _form(args[1]), max_size=3)
-    raise TypeError(f"no strategy for {form}")
+    return _GENERIC_FORMS[get_origin(form)](get_args(form))
+
+
+def _union(forms: tuple[Form, ...]) -> Strategy:
+    return st.one_of([_form(form) for form in forms])
 
 
 _FORMS: Final[dict[Form, Strategy]] = {
@@ -214,6 +209,15 @@ _FORMS: Final[dict[Form, Strategy]] = {
     float: st.floats(0, 1e9),
     bool: st.booleans(),
     NoneType: st.none(),
+}
+
+
+_GENERIC_FORMS: Final[dict[Form, Callable[[tuple[Form, ...]], Strategy]]] = {
+    Literal: st.sampled_from,
+    Union: _union,
+    UnionType: _union,
+    tuple: lambda args: st.lists(_form(args[0]), max_size=3).map(tuple),
+    dict: lambda args: st.dictionaries(st.text(max_size=10), _form(args[1]), max_size=3),
 }
 
 
@@ -338,6 +342,7 @@ def hostile_text() -> st.SearchStrategy[str | bytes]:
         st.text(),
         st.text(st.characters(codec=None), max_size=20).map(lambda text: _TYPE % f'"{text}"'),
         st.binary(),
+        st.text(max_size=20).map(lambda wire_type: orjson.dumps({"type": wire_type})),
         st.integers(1, 200).map(lambda depth: _TYPE % ("[" * depth + "]" * depth)),
         st.integers(-(2**70), 2**70).map(lambda number: _TYPE % number),
         _changed_messages(),

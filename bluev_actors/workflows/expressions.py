@@ -45,7 +45,7 @@ FUNCTIONS: Final = tuple(_FUNCTION_NAMES.split())
 
 _TOLL: Final = "_toll"
 _COPYING_TOLL: Final = "_copying_toll"
-_PLACE: Final = re.compile(r"<input>:\d+:(\d+): (?:Syntax error: )?([^\n]*)")
+_PLACE: Final = re.compile(r"<input>:(\d+):(\d+): (?:Syntax error: )?([^\n]*)")
 _MAX_WORDS: Final = 300
 
 
@@ -195,7 +195,8 @@ def _first_complaint(message: str) -> str:
     match = _PLACE.search(message)
     if match is None:
         return f"the expression cannot be read: {message[:_MAX_WORDS]}"
-    return f"the expression cannot be read at character {match[1]}: {match[2].partition(' expecting ')[0][:_MAX_WORDS]}"
+    place, complaint = f"line {match[1]}, character {match[2]}", match[3]
+    return f"the expression cannot be read at {place}: {complaint.partition(' expecting ')[0][:_MAX_WORDS]}"
 
 
 def _check_functions(program: cel.Program) -> None:

@@ -75,10 +75,10 @@ def mismatch(value: Json, wanted: str) -> str | None:
     item = item_type(wanted)
     if item is None or not is_list(value):
         check = _IS["list" if item is not None else wanted]
-        return None if check(value) else f"a {wanted} is wanted, not a value of type {type_name(value)}"
+        return None if check(value) else f"{wanted} is wanted, and it is {type_name(value)}"
     if item == "any":
         return None
     for index, each in enumerate(value):
         if (flaw := mismatch(each, item)) is not None:
-            return f"at item {index} {flaw}"
+            return f"in item {index}, {flaw}"
     return None

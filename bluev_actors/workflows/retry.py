@@ -23,7 +23,7 @@ def may_retry(
         attempt: the number of the attempt that failed, from 1.
         error: how it failed.
         class_names: names of the exception's class and its bases, which `retry_on` may name too.
-        elapsed: seconds since the first attempt started.
+        elapsed: seconds from the start of the first attempt to the start of the one in question, its wait included.
     """
     if not error.retryable or attempt >= policy.max_attempts:
         return False
@@ -63,4 +63,4 @@ def _base(policy: RetryPolicy, attempt: int) -> float:
     try:
         return policy.initial * policy.factor ** (attempt - 1)
     except OverflowError:
-        return policy.max_delay
+        return policy.max_delay if policy.initial else 0.0

@@ -16,7 +16,8 @@ from bluev_actors.actors import open_system
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from bluev_actors.actors import System
+    from bluev_actors.actors import Ref, System
+    from bluev_actors.actors.cell import Cell
 
 HERE = Path(__file__).parent
 
@@ -39,3 +40,9 @@ async def system() -> AsyncGenerator[System]:
     """An empty actor system."""
     async with open_system() as system:
         yield system
+
+
+@pytest.fixture
+def cell_of() -> Callable[[Ref[Any]], Cell[Any]]:
+    """What stands behind a ref: for tests of the runtime itself, which see more than users do."""
+    return lambda ref: ref._cell  # pyright: ignore[reportPrivateUsage] - this is the one place that looks

@@ -233,6 +233,14 @@ async def test_deferring_nothing(system: System) -> None:
     assert "no request at hand" in str((await ref.stopped()).error)
 
 
-def test_each_class_has_its_own_handlers() -> None:
-    """What one class has found does not leak into another."""
-    assert Counter._handlers is not Slow._handlers
+async def test_each_class_has_its_own_handlers(system: System) -> None:
+    """What one class has found does not leak into its subclasses."""
+    for factory, seconds in ((Counter, 0), (Slow, 1), (Counter, 0)):
+        before = trio.current_time()
+        ref = await system.start(child(f"{factory.__name__} at {before}", factory))
+        ref.tell(Count(1))
+        await ref.ask(Total())
+        assert trio.current_time() - before == pytest.approx(seconds)
+        ref.stop()
+        await ref.stopped()
+        await trio.sleep(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Never
+from typing import TYPE_CHECKING, Any, Never, TypeAlias
 
 import pytest
 import trio
@@ -26,7 +26,11 @@ from bluev_actors.actors.lifecycle import IllegalMoveError
 from bluev_actors.errors import ActorRestartingError, ActorStoppedError
 
 if TYPE_CHECKING:
-    from bluev_actors.actors import System
+    from collections.abc import Callable
+
+    from bluev_actors.actors import Ref, System
+
+    CellOf: TypeAlias = Callable[[Ref[Any]], Cell[Any]]
 
 
 @frozen
@@ -88,33 +92,33 @@ async def test_a_crash_is_logged(system: System, caplog: pytest.LogCaptureFixtur
     assert "ValueError: oh" in (record.exc_text or "")
 
 
-async def test_the_first_reason_counts(system: System) -> None:
+async def test_the_first_reason_counts(system: System, cell_of: CellOf) -> None:
     """Whoever asks for an end after somebody else neither changes the reason nor gives it more time."""
     ref = await system.start(Stubborn)
     ref.tell("stay")
     await wait_all_tasks_blocked()
-    ref._cell.leave("first")
+    cell_of(ref).leave("first")
     await trio.sleep(4)
-    ref._cell.leave("second")
+    cell_of(ref).leave("second")
     ref.stop("third")
     await ref.stopped()
     assert trio.current_time() == pytest.approx(5)
 
 
-async def test_a_kill_cuts_the_time_short(system: System) -> None:
+async def test_a_kill_cuts_the_time_short(system: System, cell_of: CellOf) -> None:
     """A kill after a polite request does not wait for its deadline."""
     ref = await system.start(Stubborn)
     ref.tell("stay")
     await wait_all_tasks_blocked()
     ref.stop("please")
-    ref._cell.kill("now")
-    ref._cell.kill("again")
-    ref._cell.leave("too late")
+    cell_of(ref).kill("now")
+    cell_of(ref).kill("again")
+    cell_of(ref).leave("too late")
     ending = await ref.stopped()
     assert (ending.kind, ending.reason, trio.current_time()) == (ExitKind.KILLED, "now", 0)
 
 
-async def test_while_it_stops_it_answers_nobody(system: System, nursery: trio.Nursery) -> None:
+async def test_while_it_stops_it_answers_nobody(system: System, nursery: trio.Nursery, cell_of: CellOf) -> None:
     """Somebody who asks during `on_stop` is told at once: it will be back, or it will not."""
 
     class Leaving(Actor[Hello]):
@@ -123,11 +127,11 @@ async def test_while_it_stops_it_answers_nobody(system: System, nursery: trio.Nu
             await trio.sleep(1)
 
     ref = await system.start(Leaving)
-    ref._cell.kill("to be restarted")
+    cell_of(ref).kill("to be restarted")
     await wait_all_tasks_blocked()
     with pytest.raises(ActorRestartingError, match="is stopping"):
         await ref.ask(Hello())
-    ref._cell.stop_reason = "enough"
+    cell_of(ref).stop_reason = "enough"
     with pytest.raises(ActorStoppedError, match="is stopping: enough") as stopped:
         await ref.ask(Hello())
     assert stopped.value.undelivered == Hello()

@@ -119,7 +119,7 @@ class Bare:
 class Twice:
     """A handler of two messages at once."""
 
-    @handles  # type: ignore[arg-type] # pyright: ignore[reportArgumentType, reportUntypedFunctionDecorator] - the second parameter is what is tested
+    @handles  # type: ignore[type-var] # pyright: ignore[reportArgumentType, reportUntypedFunctionDecorator] - the second parameter is what is tested
     def take(self, one: Ping, two: Ping) -> None:
         """Take both?"""
 

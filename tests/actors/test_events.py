@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from bluev_actors.actors.events import ActorEvent, ActorStarted, Tap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pytest
 
 EVENT = ActorStarted("/a", "A", 1, 0.0)
 

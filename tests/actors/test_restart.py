@@ -180,9 +180,7 @@ def test_a_spent_budget() -> None:
     """One restart too many makes the supervisor give up."""
     (spec,) = family("permanent")
     counted = window(intensity=1)
-    verdicts = [
-        decide(spec, Exit(ExitKind.CRASHED), "one_for_one", [spec], counted, 0.0).verdict for _ in range(2)
-    ]
+    verdicts = [decide(spec, Exit(ExitKind.CRASHED), "one_for_one", [spec], counted, 0.0).verdict for _ in range(2)]
     assert verdicts == [Verdict.RESTART, Verdict.GIVE_UP]
 
 

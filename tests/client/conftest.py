@@ -48,34 +48,35 @@ GREETING = ConnectionEstablished(
 class Say:
     """Messages of one run, as a daemon makes them."""
 
-    run: ClassVar[dict[str, str]] = {"run_id": "r", "workflow_id": "w", "timestamp": NOW}
+    run: ClassVar[JsonObject] = {"run_id": "r", "workflow_id": "w", "timestamp": NOW}
 
     def started(self, request_id: str | None = None, **more: Json) -> WorkflowExecutionStarted:
         """Event 1."""
-        return WorkflowExecutionStarted(**{**self.run, "seq": 1, "cursor": "1", "request_id": request_id, **more})
+        fields: JsonObject = {**self.run, "seq": 1, "cursor": "1", "request_id": request_id, **more}
+        return WorkflowExecutionStarted(**fields)
 
-    def node(self, seq: int, status: Json = "running", node_id: str = "a", **more: Json) -> NodeStatusUpdate:
-        """A node's new status."""
-        fields = {"seq": seq, "cursor": str(seq), "node_id": node_id, "attempt": 1, "status": status}
+    def node(self, seq: int, status: Json = "running", **more: Json) -> NodeStatusUpdate:
+        """The new status of node `a`."""
+        fields: JsonObject = {"seq": seq, "cursor": str(seq), "node_id": "a", "attempt": 1, "status": status}
         return NodeStatusUpdate(**{**self.run, **fields, **more})
 
     def progress(self, fraction: float) -> NodeProgressMessage:
         """How far node `a` is."""
         return NodeProgressMessage(**self.run, node_id="a", attempt=1, fraction=fraction)
 
-    def completed(self, seq: int, **more: Json) -> WorkflowCompleted:
+    def completed(self, seq: int) -> WorkflowCompleted:
         """The end."""
-        fields: JsonObject = {"results": {"a": {"out": 1}}, "summary": {"duration": 0.5}}
-        return WorkflowCompleted(**{**self.run, "seq": seq, "cursor": str(seq), **fields, **more})
+        results = {"a": {"out": 1}}
+        return WorkflowCompleted(**self.run, seq=seq, cursor=str(seq), results=results, summary={"duration": 0.5})
 
     def watching(self, request_id: str, snapshot: JsonObject | None = None, **more: Json) -> Watching:
         """The answer to a watch."""
-        return Watching(**{"timestamp": NOW, "request_id": request_id, "run_id": "r", "snapshot": snapshot, **more})
+        return Watching(timestamp=NOW, request_id=request_id, run_id="r", snapshot=snapshot, **more)
 
     def snapshot(self, seq: int, state: str = "running", **more: Json) -> JsonObject:
         """The run as it is at `seq`, its node `a` running."""
-        nodes = {"a": {"status": "running", "attempt": 1, "started_at": NOW}}
-        head = {"run_id": "r", "workflow_id": "w", "state": state, "seq": seq, "cursor": str(seq)}
+        nodes: JsonObject = {"a": {"status": "running", "attempt": 1, "started_at": NOW}}
+        head: JsonObject = {"run_id": "r", "workflow_id": "w", "state": state, "seq": seq, "cursor": str(seq)}
         return {**head, "nodes": nodes, "started_at": NOW, **more}
 
 

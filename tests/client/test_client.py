@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 import pytest
@@ -25,7 +25,9 @@ from bluev_actors.protocol.messages import (
     SubscriptionUpdated,
     Unwatch,
     Unwatched,
+    Watching,
     WorkflowExecutionError,
+    WorkflowExecutionStarted,
     WorkflowValidation,
     WorkflowValidationError,
 )
@@ -34,7 +36,7 @@ from bluev_actors.workflows.options import RunOptions
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from bluev_actors.workflows.values import JsonObject
+    from bluev_actors.workflows.values import Json, JsonObject
     from tests.client.conftest import Peer, Say, Wire
 
     Serve = Callable[[Callable[[Peer], Awaitable[None]]], Awaitable[str]]
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 NOW = "2026-11-22T12:00:00.000000Z"
 
 
-def reply(wire: Wire, nursery: trio.Nursery, cls: type[ServerMessage], **fields: Any) -> list[JsonObject]:  # noqa: ANN401 - the fields of the message
+def reply(wire: Wire, nursery: trio.Nursery, cls: Callable[..., ServerMessage], **fields: Json) -> list[JsonObject]:
     """Answer the next request with such a message; what was asked is in the list afterwards."""
     asked: list[JsonObject] = []
 
@@ -58,9 +60,9 @@ def reply(wire: Wire, nursery: trio.Nursery, cls: type[ServerMessage], **fields:
 # --- runs -------------------------------------------------------------------------------------------------------
 
 
-async def test_execute(wire: Wire, nursery: trio.Nursery, say: Say) -> None:
+async def test_execute(wire: Wire, nursery: trio.Nursery) -> None:
     """It says what it was given, and returns once the daemon has accepted the run."""
-    asked = reply(wire, nursery, type(say.started()), workflow_id="w", run_id="r", seq=1, cursor="1")
+    asked = reply(wire, nursery, WorkflowExecutionStarted, workflow_id="w", run_id="r", seq=1, cursor="1")
     async with wire.client() as client:
         run = await client.execute({"id": "w"}, {"city": "Oslo"}, options=RunOptions(timeout=5))
         assert isinstance(run, RemoteRun)
@@ -120,7 +122,7 @@ async def test_a_repeated_request_follows_the_first_run(wire: Wire, say: Say) ->
 
 async def test_watch_from_the_present(wire: Wire, nursery: trio.Nursery, say: Say) -> None:
     """By run id or by workflow id; the picture is there at once."""
-    asked = reply(wire, nursery, type(say.watching("q")), run_id="r", snapshot=say.snapshot(4))
+    asked = reply(wire, nursery, Watching, run_id="r", snapshot=say.snapshot(4))
     async with wire.client() as client:
         run = await client.watch(workflow_id="w")
         assert (run.run_id, run.workflow_id, run.state.seq) == ("r", "w", 4)
@@ -131,7 +133,7 @@ async def test_watch_from_the_present(wire: Wire, nursery: trio.Nursery, say: Sa
 
 async def test_watch_from_a_place(wire: Wire, nursery: trio.Nursery, say: Say) -> None:
     """Events after it come first, then the live ones."""
-    asked = reply(wire, nursery, type(say.watching("q")), run_id="r", snapshot=None)
+    asked = reply(wire, nursery, Watching, run_id="r", snapshot=None)
     async with wire.client() as client:
         run = await client.watch("r", after=3)
         wire.say(say.node(4))
@@ -215,9 +217,9 @@ async def test_a_cancelled_block(wire: Wire) -> None:
     assert scope.cancelled_caught
 
 
-async def test_after_the_block_nothing_is_asked(wire: Wire, say: Say, nursery: trio.Nursery) -> None:
+async def test_after_the_block_nothing_is_asked(wire: Wire, nursery: trio.Nursery) -> None:
     """A run that outlives its client says so instead of waiting for ever."""
-    reply(wire, nursery, type(say.started()), workflow_id="w", run_id="r", seq=1, cursor="1")
+    reply(wire, nursery, WorkflowExecutionStarted, workflow_id="w", run_id="r", seq=1, cursor="1")
     async with wire.client() as client:
         run = await client.execute({})
     with pytest.raises(ConnectionLostError, match="client is closed"):

@@ -94,6 +94,7 @@ async def test_an_asker_who_is_cancelled_tears_no_text(
     link = await linked(wire, nursery)
     with trio.move_on_after(1):
         await link.ask(Subscribe(request_id="given-up"))
+    assert autojump_clock.current_time() == pytest.approx(1)
     assert (await wire.hear())["request_id"] == "given-up"
     nursery.start_soon(confirm, wire)
     assert isinstance(await link.ask(Subscribe()), SubscriptionConfirmed)
@@ -147,6 +148,7 @@ async def test_silence_is_a_loss(wire: Wire, nursery: trio.Nursery, autojump_clo
     await trio.sleep(wire.greeting.heartbeat_interval * MISSED_HEARTBEATS - 1)
     assert link.conversation.lost is None
     await trio.sleep(2)
+    assert autojump_clock.current_time() == pytest.approx(91)
     with pytest.raises(ConnectionLostError, match="sign of life"):
         link.check()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,11 +25,10 @@ from bluev_actors.protocol.messages import (
     WorkflowStatusUpdate,
     WorkflowStopped,
 )
-from bluev_actors.workflows.values import JsonObject
+from bluev_actors.workflows.control import ControlOutcome
+from bluev_actors.workflows.values import Json, JsonObject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from bluev_actors.client import Client
     from tests.client.conftest import Say, Wire
 
@@ -48,12 +48,11 @@ async def begin(client: Client, wire: Wire, say: Say) -> RemoteRun:
     return runs[0]
 
 
-async def answer(wire: Wire, heard: list[JsonObject], **fields: object) -> None:
+async def answer(wire: Wire, heard: list[JsonObject], **fields: Json) -> None:
     """Answer the next control."""
     said = await wire.hear()
     heard.append(said)
-    known = {"timestamp": NOW, "request_id": said["request_id"], "action": said["action"]}
-    wire.say(WorkflowControlResponse(**{**known, **fields}))  # type: ignore[arg-type] # the fields of the message
+    wire.say(WorkflowControlResponse(timestamp=NOW, request_id=said["request_id"], action=said["action"], **fields))
 
 
 async def test_the_result(wire: Wire, say: Say) -> None:
@@ -118,26 +117,27 @@ async def test_a_result_that_came_before_the_break(wire: Wire, say: Say) -> None
         assert await run.result() == {"a": {"out": 1}}
 
 
-@pytest.mark.parametrize(
-    ("control", "expected"),
-    [
-        (lambda run: run.pause(), {"action": "pause"}),
-        (lambda run: run.pause("hard", timeout=5), {"action": "pause", "mode": "hard", "timeout": 5}),
-        (lambda run: run.pause(until=1e9), {"action": "pause", "until": "2001-09-09T01:46:40.000000Z"}),
-        (lambda run: run.resume(), {"action": "resume"}),
-        (lambda run: run.stop(), {"action": "stop"}),
-        (lambda run: run.stop("kill"), {"action": "stop", "mode": "kill"}),
-    ],
-)
+Control = Callable[["RemoteRun"], Awaitable[ControlOutcome]]
+CONTROLS: list[tuple[Control, JsonObject]] = [
+    (lambda run: run.pause(), {"action": "pause"}),
+    (lambda run: run.pause("hard", timeout=5), {"action": "pause", "mode": "hard", "timeout": 5}),
+    (lambda run: run.pause(until=1e9), {"action": "pause", "until": "2001-09-09T01:46:40.000000Z"}),
+    (lambda run: run.resume(), {"action": "resume"}),
+    (lambda run: run.stop(), {"action": "stop"}),
+    (lambda run: run.stop("kill"), {"action": "stop", "mode": "kill"}),
+]
+
+
+@pytest.mark.parametrize(("control", "expected"), CONTROLS)
 async def test_what_a_control_says(
-    control: Callable[[RemoteRun], object], expected: JsonObject, wire: Wire, nursery: trio.Nursery, say: Say
+    control: Control, expected: JsonObject, wire: Wire, nursery: trio.Nursery, say: Say
 ) -> None:
     """Each call is one message that names the run, and nothing that was not asked for."""
     heard = list[JsonObject]()
     async with wire.client() as client:
         run = await begin(client, wire, say)
         nursery.start_soon(lambda: answer(wire, heard, status="acknowledged", run_id="r", workflow_id="w", seq=1))
-        await control(run)  # type: ignore[misc] # each of them is a coroutine
+        await control(run)
         del heard[0]["request_id"]
         assert heard == [{"type": "control_workflow", "run_id": "r", **expected}]
 
@@ -146,7 +146,7 @@ async def test_an_acknowledged_control(wire: Wire, nursery: trio.Nursery, say: S
     """The outcome has the shape of a run's in this process."""
     async with wire.client() as client:
         run = await begin(client, wire, say)
-        fields = {"status": "acknowledged", "run_id": "r", "workflow_id": "w", "state": "pausing", "seq": 5}
+        fields: JsonObject = {"status": "acknowledged", "run_id": "r", "workflow_id": "w", "state": "pausing", "seq": 5}
         nursery.start_soon(lambda: answer(wire, [], **fields))
         outcome = await run.pause()
         assert (outcome.accepted, outcome.status, outcome.seq, outcome.code) == (True, "pausing", 5, None)
@@ -156,7 +156,7 @@ async def test_a_rejected_control(wire: Wire, nursery: trio.Nursery, say: Say) -
     """Not an exception: the outcome says why, and how the run stands as far as is known here."""
     async with wire.client() as client:
         run = await begin(client, wire, say)
-        fields = {"status": "rejected", "code": "run_finished", "message": "it has ended"}
+        fields: JsonObject = {"status": "rejected", "code": "run_finished", "message": "it has ended"}
         nursery.start_soon(lambda: answer(wire, [], **fields))
         outcome = await run.resume()
         assert (outcome.accepted, outcome.code, outcome.message) == (False, "run_finished", "it has ended")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import TYPE_CHECKING
-
 import pytest
 import trio
 import trio.testing
@@ -18,9 +16,8 @@ from bluev_actors.daemon.limits import Limits
 from bluev_actors.daemon.manners import OFFENCES
 from bluev_actors.testing import EmbeddedDaemon, EmbeddedSocket, FaultPlan, chain, open_daemon, step
 from bluev_actors.testing.strategies import hostile_text
+from bluev_actors.workflows.values import JsonObject
 
-if TYPE_CHECKING:
-    from bluev_actors.workflows.values import JsonObject
 
 VIRTUAL_TIME = True
 
@@ -192,6 +189,7 @@ async def test_a_handler_with_a_bug_ends_its_own_connection() -> None:
             assert (error["type"], error["code"], error["request_id"]) == ("error", "internal_error", "mine")
             assert error["detail"]["error_id"]
             assert (await socket.closed())[0] == 1011
+            await trio.testing.wait_all_tasks_blocked()
             crashed = [event for event in events if isinstance(event, ActorCrashed)]
             assert [event.path for event in crashed] == ["/connections/connection-1"]
 
@@ -251,6 +249,7 @@ async def test_a_stream_given_up_early_is_closed() -> None:
         assert daemon.hub.open_streams == 1
         daemon.daemon.connections.stop()
         assert await raw.receive_some() == b""
+        await trio.testing.wait_all_tasks_blocked()
         assert daemon.hub.open_streams == 0
 
 

@@ -173,7 +173,9 @@ def test_a_slip_in_a_neighbour_is_told_where_it_is_imported(folder: Path) -> Non
 def test_what_is_no_text_at_all_is_told(folder: Path) -> None:
     """A file of bytes that are no Python has no line to name."""
     (folder / "my_nodes.py").write_bytes(b"x = 1\0")
-    with pytest.raises(NodeTypeError, match=r"^my_nodes\.py: SyntaxError: source code string cannot contain null bytes$"):
+    with pytest.raises(
+        NodeTypeError, match=r"^my_nodes\.py: SyntaxError: source code string cannot contain null bytes$"
+    ):
         load_nodes("my_nodes.py")
 
 

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -56,6 +56,7 @@ WORKFLOW: Any = Draft202012Validator(workflow_schema(KINDS))
 
 
 @pytest.mark.parametrize("cls", ALL.values())
+@settings(max_examples=20)
 @given(data=st.data())
 def test_valid_messages_pass(cls: type[ClientMessage | ServerMessage], data: st.DataObject) -> None:
     """A front end may check by the schema whatever is sent."""

@@ -60,7 +60,8 @@ def test_a_graph_without_circles_has_none() -> None:
 
 def test_a_circle_is_told_in_its_own_order() -> None:
     """What leads into it and out of it is no part of it."""
-    assert find_cycles(IDS, edges([(0, 1), (1, 2), (2, 3), (3, 1), (3, 4)])) == [["1", "2", "3"]]
+    [cycle] = find_cycles(IDS, edges([(0, 1), (1, 2), (2, 3), (3, 1), (3, 4)]))
+    assert "".join(cycle) in ("123", "231", "312")
 
 
 def test_a_double_connection_is_one() -> None:

@@ -45,5 +45,9 @@ async def log(ctx: NodeContext, **_inputs: Json) -> JsonObject:
         sentence = f"log: level is {as_text(level)}, it has to be one of {', '.join(LEVELS)}"
         raise Permanent(sentence, code="invalid_param")
     message = setting(ctx, "message")
-    ctx.log(as_text(ctx.inputs if message is None else message), level)
+    ctx.log(as_text(_inputs_given(ctx) if message is None else message), level)
     return handed_on(ctx)
+
+
+def _inputs_given(ctx: NodeContext) -> JsonObject:
+    return {name: value for name, value in ctx.inputs.items() if name != IN.name or value}
