@@ -27,7 +27,6 @@ from bluev_actors.actors.events import (
     ActorRestarted,
     ActorStarted,
     ActorStopped,
-    Subscriber,
     Tap,
 )
 from bluev_actors.actors.introspection import ActorSnapshot, Handling, render
@@ -39,10 +38,8 @@ from bluev_actors.actors.restart import (
     ChildSpec,
     Exit,
     ExitKind,
-    Restart,
     RestartBudget,
     RestartWindow,
-    Strategy,
     child,
 )
 from bluev_actors.actors.supervisor import Supervisor
@@ -72,15 +69,12 @@ __all__ = [
     "Registry",
     "Rejected",
     "Request",
-    "Restart",
     "RestartBudget",
     "RestartChild",
     "RestartWindow",
     "StartChild",
     "State",
     "StopChild",
-    "Strategy",
-    "Subscriber",
     "Supervisor",
     "SupervisorCommand",
     "System",

@@ -17,7 +17,7 @@ from bluev_actors.actors.events import ActorCrashed, ActorRestarted, ActorStarte
 from bluev_actors.actors.lifecycle import ALIVE, State, check
 from bluev_actors.actors.mailbox import Mailbox
 from bluev_actors.actors.ref import Ref
-from bluev_actors.actors.restart import Exit, ExitKind, RestartWindow
+from bluev_actors.actors.restart import Exit, ExitKind, RestartWindow, describe
 from bluev_actors.errors import ActorRestartingError, ActorStoppedError
 
 if TYPE_CHECKING:
@@ -150,13 +150,13 @@ class Cell(Generic[M]):
     def leave(self, reason: str) -> None:
         """Ask the incarnation to end: after its message at hand, or at once if it takes no messages.
 
-        When its time is over it is cancelled.
+        One that is busy with that, or ends already, is cancelled when its time is over.
         """
         if self._asked is not None or self.scope.cancel_called:
             return
         self._asked = reason
         grace = self.spec.grace
-        if grace and self.receiving:
+        if grace and (self.receiving or self.state is State.STOPPING):
             self.leaving = True
             self.mailbox.ring()
             self._cut = Exit(ExitKind.KILLED, reason=f"did not stop within {grace:g} s")
@@ -206,6 +206,7 @@ class Cell(Generic[M]):
         self.started_at = trio.current_time()
         if self.starter is not None:
             self.starter.answer(Ref(self))
+            self.starter = None
         if self.system.tap.watched:
             event = ActorStarted if self.incarnation == 1 else ActorRestarted
             self.system.tap.emit(event(self.path, self.kind, self.incarnation, self.started_at))
@@ -226,6 +227,7 @@ class Cell(Generic[M]):
 
     def exited(self, exit: Exit) -> None:  # noqa: A002 - the standard term
         """The incarnation is over."""
+        self.task = None  # its context leads back here, and a circle would wait for the garbage collector
         self.exit = exit
         if exit.kind is ExitKind.CRASHED:
             self._log_crash(exit)
@@ -304,7 +306,7 @@ class Cell(Generic[M]):
         self.scope.cancel(reason=exit.reason)
 
     def _log_crash(self, exit: Exit) -> None:  # noqa: A002 - the standard term
-        self.last_crash = f"{type(exit.error).__name__}: {exit.error}"
+        self.last_crash = describe(exit.error)
         _log.error("%s crashed in its incarnation %d", self.path, self.incarnation, exc_info=exit.error)
         if self.system.tap.watched:
             now = trio.current_time()

@@ -154,7 +154,7 @@ class Children:
         )
 
     def _decide(self, cell: Cell[Any], exit: Exit) -> Decision:  # noqa: A002 - the standard term
-        if cell.starter is not None and not cell.starter.done:
+        if cell.starter is not None:
             cell.starter.fail(_start_error(cell))
             return Decision(Verdict.FORGET if cell.incarnation == 1 else Verdict.KEEP_PLACE)
         if cell.stop_reason is not None:
@@ -170,10 +170,10 @@ class Children:
                 self.forget(cell)
             case Verdict.KEEP_PLACE:
                 cell.finish()
-            case Verdict.RESTART:
-                await self._end_group(decision)
             case Verdict.GIVE_UP:
                 raise ExitAs(self._resignation(cell))
+            case _:
+                await self._end_group(decision)
 
     async def _end_group(self, decision: Decision) -> None:
         """End a group in reverse order, forget its temporary members, and note the others as due."""

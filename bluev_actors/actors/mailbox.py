@@ -81,24 +81,25 @@ class Mailbox(Generic[M]):
         self._capacity = capacity
         self._owner = owner
         self._messages: deque[M] = deque()
-        self._urgent: deque[M] = deque()
         self._room = capacity  # none once it is closed, so that the quick path has one test instead of two
         self._why_closed: str | None = None
         self._high_water = 0
         self._received = 0
         self._refused = 0
         self._bell: trio.MemorySendChannel[None] | None = None  # there only while the receiver waits for it
-        # Made when they are first needed: many actors never receive, few senders ever meet a full mailbox.
+        # Made when they are first needed: many actors never get anything urgent or never receive, and few
+        # senders ever meet a full mailbox. An empty deque alone is a tenth of an idle actor.
+        self._urgent: deque[M] | None = None
         self._putters: deque[_Putter[M]] | None = None
         self._doorbell: tuple[trio.MemorySendChannel[None], trio.MemoryReceiveChannel[None]] | None = None
 
     def __len__(self) -> int:
         """How many messages wait, urgent ones included."""
-        return len(self._messages) + len(self._urgent)
+        return len(self._messages) + len(self._urgent or ())
 
     def __iter__(self) -> Iterator[M]:
         """Look at what waits, in the order in which it will be received."""
-        yield from self._urgent
+        yield from self._urgent or ()
         yield from self._messages
 
     # --- sending ---
@@ -127,6 +128,8 @@ class Mailbox(Generic[M]):
         """
         if self._why_closed is not None:
             raise self._refusal(item)
+        if self._urgent is None:
+            self._urgent = deque()
         self._urgent.append(item)
         if self._bell is not None:
             self.ring()
@@ -191,10 +194,10 @@ class Mailbox(Generic[M]):
 
     def drain(self, limit: int = BATCH) -> Iterator[M]:
         """Take what waits, one at a time and urgent ones first whenever they came, at most `limit` in all."""
-        urgent, messages = self._urgent, self._messages
+        messages = self._messages
         for _ in range(limit):
-            if urgent:
-                item = urgent.popleft()
+            if self._urgent:
+                item = self._urgent.popleft()
             elif messages:
                 item = messages.popleft()
                 if self._putters:
@@ -209,7 +212,7 @@ class Mailbox(Generic[M]):
         await self.ready()
         while not self:
             await self.ready()
-        return list(self.drain(len(self._urgent) + limit))
+        return list(self.drain(len(self._urgent or ()) + limit))
 
     # --- the end ---
 
@@ -222,7 +225,7 @@ class Mailbox(Generic[M]):
         left = list(self)
         self._why_closed = why
         self._room = 0
-        self._urgent.clear()
+        self._urgent = None
         self._messages.clear()
         while self._putters:
             self._putters.popleft().woken.set()
@@ -233,7 +236,7 @@ class Mailbox(Generic[M]):
         """Read the figures."""
         return MailboxStatistics(
             depth=len(self._messages),
-            urgent=len(self._urgent),
+            urgent=len(self._urgent or ()),
             capacity=self._capacity,
             high_water=self._high_water,
             received=self._received,

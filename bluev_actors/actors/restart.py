@@ -51,8 +51,17 @@ class Exit:
         return self.kind is ExitKind.NORMAL or self.kind is ExitKind.SHUTDOWN
 
     def __str__(self) -> str:
-        detail = self.reason or (f"{type(self.error).__name__}: {self.error}" if self.error else "")
+        detail = self.reason or ("" if self.error is None else describe(self.error))
         return f"{self.kind.value} ({detail})" if detail else self.kind.value
+
+
+def describe(error: BaseException | None) -> str:
+    """An exception as a line of text, which must not fail however broken the exception's own text is."""
+    name = type(error).__name__
+    try:
+        return f"{name}: {error}"
+    except Exception:  # noqa: BLE001 - a broken __str__ must not hide that the actor crashed
+        return name
 
 
 def _not_negative(_: object, attribute: Any, value: float) -> None:  # noqa: ANN401 - attrs' own Attribute[T]

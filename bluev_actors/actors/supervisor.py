@@ -31,7 +31,7 @@ from bluev_actors.errors import ActorError
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from bluev_actors.actors.call import Envelope
+    from bluev_actors.actors.call import Call, Envelope
 
 M = TypeVar("M")
 
@@ -124,24 +124,27 @@ class Supervisor(Actor[M | SupervisorCommand], Generic[M]):
     def _on_start_child(self, command: StartChild) -> None:
         with _rejecting():
             cell = self._children.add(command.spec)
-        # Somebody who only tells, and does not ask, waits for nothing.
-        cell.starter = None if self._cell.call is None else self.defer()
+        cell.starter = self._asker()
         self._children.spawn(cell)
 
     @handles
     def _on_stop_child(self, command: StopChild) -> None:
         with _rejecting():
             cell = self._children.known(command.id)
-        call = self.defer()
-        cell.when_stopped(lambda _: call.answer(None))
+        if asker := self._asker():
+            cell.when_stopped(lambda _: asker.answer(None))
         cell.request_stop("its supervisor was told to stop it")
 
     @handles
     def _on_restart_child(self, command: RestartChild) -> None:
         with _rejecting():
             cell = self._children.renew(self._children.stopped(command.id))
-        cell.starter = self.defer()
+        cell.starter = self._asker()
         self._children.spawn(cell)
+
+    def _asker(self) -> Call[Any] | None:
+        """The call to answer when the command is carried out; None if it was told and nobody waits for that."""
+        return None if self._cell.call is None else self.defer()
 
     @handles
     def _on_delete_child(self, command: DeleteChild) -> None:

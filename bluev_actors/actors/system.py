@@ -124,7 +124,8 @@ async def open_system(
                 await system.close()
     except BaseExceptionGroup as group:
         failure = unwrap(group)
-    failure = failure or system.failure
+    if failure is None:
+        failure = system.failure
     # Raised out here and not where it was caught, so that the nursery's group does not become its context.
     if failure is not None:
         raise failure

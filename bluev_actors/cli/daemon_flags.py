@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import click
 
 from bluev_actors.daemon.config import LATER
-
-if TYPE_CHECKING:
-    from bluev_actors.workflows.values import Json
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,9 +41,8 @@ def daemon_flags(command: F) -> F:
     return command
 
 
-def as_text(value: Json) -> str:
+def as_text(value: object) -> str:
     """A setting's value as a person reads it."""
     if isinstance(value, tuple):
-        items: tuple[Json, ...] = value
-        return ", ".join(map(str, items)) or "-"
+        return ", ".join(map(str, cast("tuple[object, ...]", value))) or "-"
     return str(value).lower() if isinstance(value, bool) else str(value) or "-"

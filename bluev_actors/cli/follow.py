@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import trio
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from bluev_actors.cli.display import Display
     from bluev_actors.cli.source import Source
     from bluev_actors.workflows.run_state import RunState
+
+Work: TypeAlias = "Callable[[trio.Nursery, Interrupts], Awaitable[int]]"
+"""What a process is there for: it says what the process ends with."""
 
 EXIT_BY_STATUS: Final = {"completed": 0, "failed": 1, "stopped": 3}
 """What a process that followed a run ends with."""
@@ -32,11 +35,11 @@ async def follow(source: Source, display: Display) -> RunState:
 
 
 class Interrupts:
-    """What Ctrl-C, or SIGTERM, does: by default it ends the block.
+    """What Ctrl-C, or SIGTERM, does: by default it ends the work.
 
     Attributes:
         came: whether one has come.
-        react: called with each one instead of ending the block.
+        react: called with the first one instead of ending the work.
     """
 
     def __init__(self, scope: trio.CancelScope) -> None:
@@ -60,20 +63,23 @@ class Interrupts:
             await react()
 
 
-async def until_interrupted(work: Callable[[trio.Nursery, Interrupts], Awaitable[int]]) -> int:
+async def until_interrupted(work: Work) -> int:
     """Do `work`, which says what the process ends with.
 
-    Ctrl-C ends it, unless it says what else Ctrl-C is to do. The tasks it starts in the nursery end with it.
+    Ctrl-C ends it, unless it says what else Ctrl-C is to do. The tasks it starts in its nursery end with it.
     """
     code, failure = LEFT, None
-    async with trio.open_nursery() as nursery:
-        interrupts = Interrupts(nursery.cancel_scope)
-        await nursery.start(interrupts.listen)
-        try:
-            code = await work(nursery, interrupts)
-        except Exception as error:  # noqa: BLE001 - raised again below, bare and not in the nursery's group
-            failure = error
-        nursery.cancel_scope.cancel()
+    # The listener outlives the work, so that another Ctrl-C while it unwinds is heard, and not a KeyboardInterrupt.
+    async with trio.open_nursery() as outer:
+        async with trio.open_nursery() as nursery:
+            interrupts = Interrupts(nursery.cancel_scope)
+            await outer.start(interrupts.listen)
+            try:
+                code = await work(nursery, interrupts)
+            except Exception as error:  # noqa: BLE001 - raised again below, bare and not in the nurseries' groups
+                failure = error
+            nursery.cancel_scope.cancel()
+        outer.cancel_scope.cancel()
     if failure is not None:
         raise failure
     return LEFT if interrupts.came else code

@@ -26,16 +26,17 @@ def tree(url: str, as_json: bool) -> None:
     """Show the living supervision tree: every actor, its state, its mailbox and its restarts."""
     with Rest(url) as rest:
         root: JsonObject = rest.get("/api/tree")
-    click.echo(orjson.dumps(root) if as_json else "\n".join(_branch(root, "", "")))
+    click.echo(orjson.dumps(root) if as_json else "\n".join(branch(root)))
 
 
-def _branch(actor: JsonObject, first: str, rest: str) -> Iterator[str]:
+def branch(actor: JsonObject, first: str = "", rest: str = "") -> Iterator[str]:
+    """Draw an actor and all below it; `first` stands before its own line, `rest` before those below."""
     yield f"{first}{printable(actor['id'])}  {', '.join(_facts(actor))}"
     children: list[JsonObject] = actor["children"]
     for child in children[:-1]:
-        yield from _branch(child, f"{rest}|- ", f"{rest}|  ")
+        yield from branch(child, f"{rest}|- ", f"{rest}|  ")
     for child in children[-1:]:
-        yield from _branch(child, f"{rest}`- ", f"{rest}   ")
+        yield from branch(child, f"{rest}`- ", f"{rest}   ")
 
 
 def _facts(actor: JsonObject) -> Iterator[str]:

@@ -58,6 +58,8 @@ EXIT_CODES: Final[Mapping[type[BluevError], int]] = {
     RequestTimeoutError: 4,
 }
 """What a process ends with when one of these is why; every other error is a 1."""
+INTERRUPTED: Final = 130
+"""What it ends with when somebody pressed Ctrl-C."""
 
 
 class Complaint(click.ClickException):
@@ -103,9 +105,16 @@ class FrontDesk(click.Group):
                 formatter.write_dl([(name, purpose) for name, (_, purpose) in commands.items()])
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own signature
-        """Call the command; an error of ours becomes one plain line and its exit code."""
+        """Call the command; an error of ours becomes one plain line and its exit code, and Ctrl-C a quiet end."""
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(INTERRUPTED) from None
+        except BaseExceptionGroup as group:
+            # An event loop that is interrupted while it starts or ends wraps it up.
+            if group.split(KeyboardInterrupt)[1] is None:
+                raise click.exceptions.Exit(INTERRUPTED) from None
+            raise
         except BluevError as error:
             raise Complaint(error) from error
 

@@ -12,7 +12,6 @@ from bluev_actors.cli.catalogue import open_catalogue
 from bluev_actors.cli.columns import columns
 from bluev_actors.cli.options import allow_option, json_option, maybe_url, nodes_option
 from bluev_actors.cli.words import compact, printable
-from bluev_actors.client.rest import Rest
 from bluev_actors.engine.node_types import describe
 
 if TYPE_CHECKING:
@@ -39,6 +38,8 @@ def nodes(name: str | None, url: str | None, nodes: tuple[str, ...], allow: tupl
 
 
 def _ask(url: str) -> list[JsonObject]:
+    from bluev_actors.client.rest import Rest  # noqa: PLC0415 - a list from this process needs no HTTP
+
     with Rest(url) as rest:
         answer: JsonObject = rest.get("/api/nodes")
     kinds: list[JsonObject] = answer["nodes"]

@@ -6,8 +6,8 @@ from typing import Final
 
 import click
 
-from bluev_actors.client.address import DEFAULT_URL
-
+DEFAULT_URL: Final = "http://127.0.0.1:8765"
+"""As the client's; not taken from there, since many commands need no client and should not wait for one to load."""
 URL_VARIABLE: Final = "BLUEV_ACTORS_URL"
 
 daemon_url = click.option(

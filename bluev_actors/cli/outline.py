@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from bluev_actors.protocol.json_text import is_object
+from bluev_actors.workflows.values import is_list, is_object
 
 if TYPE_CHECKING:
     from bluev_actors.workflows.values import Json, JsonObject
@@ -34,6 +34,6 @@ def outline_of(document: Json, name: str = "") -> Outline:
     """Read a document that has been accepted, or may still be refused: what does not fit is left out."""
     body: JsonObject = document if is_object(document) else {}
     nodes: Json = body.get("nodes")
-    found: list[Json] = nodes if isinstance(nodes, list) else []
+    found = nodes if is_list(nodes) else []
     types = {str(node.get("id")): str(node.get("type", "")) for node in found if is_object(node)}
     return Outline(str(body.get("id") or name), types)

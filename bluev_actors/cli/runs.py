@@ -42,13 +42,14 @@ def ps(url: str, state: str | None, workflow: str | None, limit: int, as_json: b
     if as_json:
         click.echo(orjson.dumps(found))
         return
-    rows = [_row(run, time.time()) for run in found["runs"]]
+    rows = [row(run, time.time()) for run in found["runs"]]
     click.echo("\n".join(columns(("RUN", "WORKFLOW", "STATE", "DONE", "ELAPSED", "SESSION"), rows)))
     if "next" in found:
         click.echo(f"there are more than {limit}")
 
 
-def _row(run: JsonObject, now: float) -> tuple[str, ...]:
+def row(run: JsonObject, now: float) -> tuple[str, ...]:
+    """One run of the list; `now` is the time in seconds since 1970."""
     counts: dict[str, int] = run["nodes"]
     done = sum(counts.get(status, 0) for status in NODE_ENDED)
     return (

@@ -13,8 +13,7 @@ from bluev_actors.cli.documents import name_of, parse_inputs, read_document
 from bluev_actors.cli.follow import INVALID
 from bluev_actors.cli.options import allow_option, json_option, maybe_url, nodes_option, workflow_file
 from bluev_actors.cli.verdict import problem_lines, warning_lines
-from bluev_actors.client.client import read_problem
-from bluev_actors.client.rest import Rest
+from bluev_actors.client.problems import read_problem
 from bluev_actors.workflows.validation import parse_workflow
 
 if TYPE_CHECKING:
@@ -61,6 +60,8 @@ def _check(
 
 
 def _ask(url: str, document: Json, inputs: JsonObject) -> tuple[tuple[GraphProblem, ...], tuple[GraphProblem, ...]]:
+    from bluev_actors.client.rest import Rest  # noqa: PLC0415 - a check in this process needs no HTTP
+
     with Rest(url) as rest:
         verdict: JsonObject = rest.post("/api/validate", {"workflow": document, "inputs": inputs})
     errors, warnings = (tuple(read_problem(found) for found in verdict[key]) for key in ("errors", "warnings"))

@@ -12,6 +12,7 @@ from bluev_actors.client.feed import Feed
 from bluev_actors.client.helpers import open_helpers
 from bluev_actors.client.inbox import Inbox
 from bluev_actors.client.link import Link
+from bluev_actors.client.problems import read_problem
 from bluev_actors.client.reconnect import Backoff
 from bluev_actors.client.remote_run import RemoteRun
 from bluev_actors.client.socket import open_socket
@@ -38,7 +39,6 @@ from bluev_actors.protocol.messages import (
     WorkflowValidationError,
 )
 from bluev_actors.workflows.options import RunOptions
-from bluev_actors.workflows.problems import GraphProblem
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
@@ -220,18 +220,6 @@ def _expect(cls: type[T], reply: ServerMessage) -> T:
     if not isinstance(reply, cls):
         raise ServerRefusedError("bad_message", f"the daemon answered with {reply.type}, not {cls.type}")
     return reply
-
-
-def read_problem(error: JsonObject) -> GraphProblem:
-    """Read one of the errors of a reply; what a newer daemon adds is left out."""
-    return GraphProblem(
-        code=error.get("code", ""),
-        message=error.get("message", ""),
-        path=error.get("path", ""),
-        node_id=error.get("node_id"),
-        port=error.get("port"),
-        details=error.get("details"),
-    )
 
 
 @asynccontextmanager

@@ -9,8 +9,8 @@ import httpx
 
 from bluev_actors.client.address import DEFAULT_URL, parse_address
 from bluev_actors.errors import RequestTimeoutError, RunNotFoundError, ServerRefusedError, UnreachableError
-from bluev_actors.protocol.json_text import is_object
 from bluev_actors.workflows.run_events import RUN_ENDED
+from bluev_actors.workflows.values import is_object
 
 if TYPE_CHECKING:
     from types import TracebackType

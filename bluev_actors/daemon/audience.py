@@ -44,8 +44,8 @@ L = TypeVar("L", bound=Listener)
 class Audience(Generic[L]):
     """The index. A connection is entered, entered again whenever its subscriptions change, and taken out once."""
 
-    _reached: dict[Topic, dict[L, None]] = field(factory=dict, init=False)
-    _topics: dict[L, frozenset[Topic]] = field(factory=dict, init=False)
+    _reached: dict[Topic, dict[L, None]] = field(factory=dict[Topic, dict[L, None]], init=False)
+    _topics: dict[L, frozenset[Topic]] = field(factory=dict[L, frozenset[Topic]], init=False)
 
     def enter(self, listener: L) -> None:
         """Take a connection in, or note that its subscriptions or watches have changed."""

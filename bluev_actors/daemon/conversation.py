@@ -32,8 +32,6 @@ INTERNAL_ERROR: Final = 1011
 """The close code that RFC 6455 has for it."""
 FIRST_FRAME_WAIT: Final = 0.25
 """Seconds a new connection has to say from where its events shall begin."""
-ROOM_WAIT: Final = 15.0
-"""Seconds; longer than a socket may make no progress at all before it is closed."""
 
 
 @define(eq=False)
@@ -61,9 +59,9 @@ class Conversation:
     """Wall time, in seconds since 1970."""
     subscriptions: Subscriptions = field(factory=Subscriptions, init=False)
     feed: Feed = field(init=False)
-    owed: dict[str, str | None] = field(factory=dict, init=False)
+    owed: dict[str, str | None] = field(factory=dict[str, str | None], init=False)
     """Runs whose event 1 is the reply to a request of this connection, with the request's id."""
-    _floors: dict[str, int] = field(factory=dict, init=False)
+    _floors: dict[str, int] = field(factory=dict[str, int], init=False)
     """Of watched runs: the `seq` up to which the watch's own answer has shown them."""
 
     def __attrs_post_init__(self) -> None:
@@ -117,7 +115,7 @@ class Conversation:
 
     def wants_progress(self, message: NodeProgressMessage) -> bool:
         """Whether this connection gets a message that is not stored: only if it is up to date and reads fast enough."""
-        if self.feed.state != "live" or self.clogged:
+        if not self.feed.live or self.clogged:
             return False
         return self.subscriptions.wants(
             message.type, message.run_id, message.workflow_id, own=self.owns(message.run_id)
@@ -152,9 +150,9 @@ class Conversation:
         )
 
     async def room(self) -> None:
-        """Wait until what is waiting has been sent."""
+        """Wait until there is room for more; always a checkpoint."""
         await trio.lowlevel.checkpoint()
-        await self.socket.flush(ROOM_WAIT)
+        await self.socket.room()
 
     async def begin_late(self) -> None:
         """Let events through even if the client says nothing."""

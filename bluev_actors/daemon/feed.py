@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
 from attrs import define, field
 
 from bluev_actors.errors import HistoryExpiredError, RunNotFoundError
+from bluev_actors.workflows.run_events import Recorded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from bluev_actors.workflows.run_events import Recorded
 
 FeedState: TypeAlias = Literal["held", "behind", "live"]
 
@@ -87,14 +87,19 @@ class Feed:
     place: int = field(init=False)
     """Whatever is above this cursor has still to be looked at. A live feed does not keep it up to date."""
     state: FeedState = field(default="held", init=False)
-    _missed: deque[Recorded] = field(factory=deque, init=False)
-    _again: dict[str, tuple[int, int]] = field(factory=dict, init=False)
+    _missed: deque[Recorded] = field(factory=deque[Recorded], init=False)
+    _again: dict[str, tuple[int, int]] = field(factory=dict[str, tuple[int, int]], init=False)
     """Runs whose events are to be sent again: after which `seq`, and up to which."""
-    _repeats: deque[Recorded] = field(factory=deque, init=False)
+    _repeats: deque[Recorded] = field(factory=deque[Recorded], init=False)
     _walking: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.place = self._history.cursor
+
+    @property
+    def live(self) -> bool:
+        """Whether events are shown as they come."""
+        return self.state == "live"
 
     def begin(self) -> None:
         """Let events through, from the place on. Does nothing if they are let through already."""
@@ -109,14 +114,14 @@ class Feed:
 
     def repeat(self, run_id: str, after: int, upto: int) -> None:
         """Show the events of one run with a `seq` above `after` and up to `upto` again, before anything else."""
-        if self.state == "live":
+        if self.live:
             self.place = self._history.cursor
         self._again[run_id] = (min(after, self._again.get(run_id, (after, upto))[0]), upto)
         self._walk()
 
     def offer(self, recorded: Recorded) -> None:
         """Take an event that has just been stored."""
-        if self.state != "live":
+        if not self.live:
             return
         if self._reader.clogged:
             self.move_to(recorded.cursor - 1)

@@ -19,7 +19,7 @@ from bluev_actors.errors import RunNotFoundError
 from bluev_actors.workflows.times import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from bluev_actors.daemon.config import Settings
     from bluev_actors.daemon.conversation import Conversation
@@ -83,7 +83,7 @@ class Hub:
             return {}
 
     @contextmanager
-    def present(self, conversation: Conversation, *, takeover: bool = False) -> Iterator[None]:
+    def present(self, conversation: Conversation, *, takeover: bool = False) -> Generator[None]:
         """Have a connection among those that are told things, for the block.
 
         Its leaving touches neither its session's runs nor its neighbours.

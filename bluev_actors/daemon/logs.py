@@ -31,10 +31,10 @@ def configure_logging(format_: LogFormat = "auto", stream: TextIO | None = None)
         format_: `auto` is `pretty` on a terminal, else `json`.
         stream: where lines go; standard error by default.
     """
-    stream = sys.stderr if stream is None else stream
-    pretty = format_ == "pretty" or (format_ == "auto" and stream.isatty())
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(_formatter(pretty=pretty, colors=stream.isatty()))
+    out = stream or sys.stderr
+    pretty = format_ == "pretty" or (format_ == "auto" and out.isatty())
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(_formatter(pretty=pretty, colors=out.isatty()))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)

@@ -121,11 +121,12 @@ class Outbox:
             await self._end()
 
     async def flush(self, within: float) -> bool:
-        """Wait until nothing waits any more, for `within` seconds at most; whether everything was sent."""
+        """Wait until all that waits now is sent, for `within` seconds at most; whether it was."""
+        goal = self._sent_bytes + self._queued
         with trio.move_on_after(within):
-            while self._queued and not self.broken:
+            while self._sent_bytes < goal and self._queued and not self.broken:
                 await self._progress.park()
-        return not self._queued and not self.broken
+        return self._sent_bytes >= goal
 
     async def room(self) -> None:
         """Wait until less than the soft limit waits, or nothing is accepted any more; for whoever has much to say."""

@@ -20,7 +20,7 @@ from bluev_actors.protocol.messages import ActorStatusUpdate
 from bluev_actors.protocol.wire_events import progress_message, sendable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from bluev_actors.daemon.conversation import Conversation
     from bluev_actors.daemon.hub import Hub
@@ -49,7 +49,7 @@ class Publisher:
     hub: Hub
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
+    def listening(self) -> Generator[None]:
         """Hear of everything inside the block."""
         runtime = self.hub.runtime
         endings: tuple[Callable[[], None], ...] = (
@@ -108,7 +108,7 @@ def _at_its_own_risk(conversation: Conversation, tell: Callable[[T], None], what
     """A bug met while telling one connection costs that one its socket, which it can resume, and nobody else."""
     try:
         tell(what)
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever it is, a run must not fail because it was looked at
         _log.exception("%s could not be told of something and is closed", conversation.id)
         conversation.break_off()
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import trio
-from attrs import evolve
+from attrs import define, evolve
 from starlette.responses import Response, StreamingResponse
 
 from bluev_actors.daemon.feed import STRIDE
@@ -14,7 +14,7 @@ from bluev_actors.daemon.rest_requests import number_in_query, whole_number
 from bluev_actors.protocol.codec import encode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from starlette.requests import Request
 
@@ -41,13 +41,33 @@ def events_as_array(hub: Hub, run: RunHandle, request: Request) -> Response:
         HistoryExpiredError: they are no longer held.
     """
     events = run.history(number_in_query(request, "after", 0, 0, HIGHEST_SEQ))
-    return StreamingResponse(_array(hub, events), media_type="application/json", headers=HEADERS)
+    return StreamingResponse(_Array(_pieces(hub, events)), media_type="application/json", headers=HEADERS)
 
 
-async def _array(hub: Hub, events: Sequence[Recorded]) -> AsyncIterator[bytes]:
+# What a response is made of is an object and not an async generator: a client may leave in its midst, and a generator
+# that is dropped then has to be closed by somebody.
+
+
+@define
+class _Array:
+    """Writes a JSON array, a piece at a time."""
+
+    _pieces: Iterator[bytes]
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        await trio.lowlevel.checkpoint()
+        piece = next(self._pieces, None)
+        if piece is None:
+            raise StopAsyncIteration
+        return piece
+
+
+def _pieces(hub: Hub, events: Sequence[Recorded]) -> Iterator[bytes]:
     yield b"["
     for first in range(0, len(events), STRIDE):
-        await trio.lowlevel.checkpoint()
         piece = b",".join(_encoded(hub, recorded) for recorded in events[first : first + STRIDE])
         yield b"," + piece if first else piece
     yield b"]"
@@ -65,7 +85,7 @@ def event_stream(hub: Hub, run: RunHandle, request: Request) -> Response:
     run.history(after)
     if run.state.ended and after >= run.state.seq:
         return Response(status_code=204)
-    return StreamingResponse(_stream(hub, run.events(after)), media_type=STREAM, headers=HEADERS)
+    return StreamingResponse(_Stream(hub, run.events(after)), media_type=STREAM, headers=HEADERS)
 
 
 def _place(request: Request) -> int:
@@ -75,18 +95,32 @@ def _place(request: Request) -> int:
     return number_in_query(request, "after", 0, 0, HIGHEST_SEQ)
 
 
-async def _stream(hub: Hub, reader: EventReader) -> AsyncIterator[bytes]:
-    yield b": events of one run\n\n"
-    while True:
+@define
+class _Stream:
+    """Writes server-sent events as they come, and a comment when nothing has come for a while."""
+
+    _hub: Hub
+    _reader: EventReader
+    _begun: bool = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._begun:
+            self._begun = True
+            return b": the events of a run\n\n"
+        return await self._next()
+
+    async def _next(self) -> bytes:
         recorded: Recorded | None = None
         with trio.move_on_after(QUIET) as quiet:
-            recorded = await anext(reader, None)
+            recorded = await anext(self._reader, None)
         if recorded is not None:
-            yield b"id: %d\ndata: %b\n\n" % (recorded.seq, _encoded(hub, recorded))
-        elif quiet.cancelled_caught:
-            yield b": still here\n\n"
-        else:
-            return
+            return b"id: %d\ndata: %b\n\n" % (recorded.seq, _encoded(self._hub, recorded))
+        if quiet.cancelled_caught:
+            return b": still here\n\n"
+        raise StopAsyncIteration
 
 
 def _encoded(hub: Hub, recorded: Recorded) -> bytes:

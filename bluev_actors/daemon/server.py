@@ -26,7 +26,7 @@ from bluev_actors.protocol.codes import CloseCode
 from bluev_actors.protocol.messages import PROTOCOL, ServerDraining
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
     from bluev_actors.daemon.config import Settings
 
@@ -102,7 +102,7 @@ async def serve(
 @asynccontextmanager
 async def _time_to_go(
     until: Callable[[], Awaitable[None]] | None,
-) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+) -> AsyncGenerator[Callable[[], Awaitable[None]]]:
     if until is not None:
         yield until
         return

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Sessions:
     """The connections, by session and in the order in which they came."""
 
-    _connected: dict[str, dict[Conversation, None]] = field(factory=dict, init=False)
+    _connected: dict[str, dict[Conversation, None]] = field(factory=dict[str, "dict[Conversation, None]"], init=False)
     _count: int = field(default=0, init=False)
     _empty: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot, init=False)
 

@@ -128,6 +128,7 @@ class Socket:
         self._settled = trio.Event()
         self._receiving = trio.CancelScope()
         self._closing = False
+        self._heard_all = trio.Event()
         self._ending: tuple[int, str] | None = None
 
     def send(self, frame: bytes) -> None:
@@ -175,10 +176,6 @@ class Socket:
         """Wait until everything is sent, for `within` seconds at most; whether it was."""
         return await self._outbox.flush(within)
 
-    async def flush(self, within: float) -> bool:
-        """Wait until everything is sent, for `within` seconds at most; whether it was."""
-        return await self._outbox.flush(within)
-
     async def room(self) -> None:
         """Wait until less waits to be sent than the soft limit, or the socket is closing."""
         await self._outbox.room()
@@ -204,13 +201,15 @@ class Socket:
     async def aclose(self) -> None:
         """End the conversation and close the stream, within the limit's time."""
         self.close_soon()
-        with trio.move_on_after(self._limits.close_time):
-            await self._outbox.flush(self._limits.close_time)
-            await self._hear_out()
-            if not self._wire.peer_closed:
-                await hang_up(self._transport, within=self._limits.close_time)
-        self._life.cancel()
-        await trio.aclose_forcefully(self._transport)
+        try:
+            with trio.move_on_after(self._limits.close_time):
+                await self._outbox.flush(self._limits.close_time)
+                await self._hear_out()
+                if self._heard_all.is_set() and not self._wire.peer_closed:
+                    await hang_up(self._transport, within=self._limits.close_time)
+        finally:
+            self._life.cancel()
+            await trio.aclose_forcefully(self._transport)
 
     async def _live(self, subprotocol: str | None) -> None:
         """Read and write until `aclose` ends it: a cancel from outside must not come before the goodbye."""
@@ -227,6 +226,7 @@ class Socket:
         except* Exception as errors:  # noqa: BLE001 - the boundary to code that reads what strangers send
             _LOG.warning("the WebSocket of %s broke on what it sent: %r", self.remote, errors.exceptions)
         finally:
+            self._heard_all.set()
             self._note_end()
 
     async def _shake_hands(self, nursery: trio.Nursery, subprotocol: str | None) -> None:
@@ -262,6 +262,8 @@ class Socket:
         with suppress(SocketClosed):
             while True:
                 await self._next_message()
+        if self._library is not None:
+            await self._heard_all.wait()
 
     def _note_end(self) -> None:
         """Note who closed and why, and tell a peer who broke the rules; one who closed has its answer already."""

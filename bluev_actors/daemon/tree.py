@@ -29,7 +29,7 @@ from bluev_actors.daemon.publisher import Publisher
 from bluev_actors.errors import ListenError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from bluev_actors.daemon.asgi import ASGIApp
     from bluev_actors.daemon.config import Settings
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def open_daemon_tree(runtime: Runtime, settings: Settings) -> AsyncIterator[Daemon]:
+async def open_daemon_tree(runtime: Runtime, settings: Settings) -> AsyncGenerator[Daemon]:
     """Grow the daemon's part of a runtime's tree, for the block; it has no port until it is told to listen."""
     from bluev_actors.daemon.rest import rest_app  # noqa: PLC0415 - Starlette takes long to load: only who serves pays
 
@@ -90,9 +90,7 @@ class Daemon:
             ListenError: it cannot be opened.
         """
         await _try_port(self.hub.settings)
-        self.listener = await self.hub.runtime.system.start(
-            child("listener", self._listener, kind="listener")
-        )
+        self.listener = await self.hub.runtime.system.start(child("listener", self._listener, kind="listener"))
 
     def _listener(self) -> Listener:
         """Make the listener; one that is made again takes the port that the first one was given."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, get_args
 
 import trio
 from attrs import Factory, define, field
 
+from bluev_actors.engine.plain import clean_text, encoded, plain_copy
 from bluev_actors.errors import Permanent
 from bluev_actors.workflows.params import NodeParams
 from bluev_actors.workflows.run_events import LogLevel, NodeEmitted, NodeLog, NodeProgress
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
     from bluev_actors.workflows.expressions import Scope
     from bluev_actors.workflows.graph import Node
     from bluev_actors.workflows.inputs import Gathered
+
+
+LEVELS: Final[tuple[str, ...]] = get_args(LogLevel)
+MAX_CHECKPOINT: Final = 1024 * 1024
+"""Bytes that a checkpoint may have, as JSON."""
 
 
 class RunPort(Protocol):
@@ -73,6 +80,10 @@ class NodeContext:
         self._compiled, self._scope = compiled, scope
         self.params, self.inputs, self._sources = params, gathered.inputs, gathered.sources
 
+    def own(self) -> None:
+        """Copy what it was given, so that a function may do with it what it likes."""
+        self.params, self.inputs = plain_copy(self.params), plain_copy(self.inputs)
+
     @property
     def node_id(self) -> str:
         """The node's id."""
@@ -100,12 +111,23 @@ class NodeContext:
         return self._port.now()
 
     def log(self, message: str, level: LogLevel = "info") -> None:
-        """Write a line that watchers see."""
-        _on_loop(self._port.say, NodeLog(self.node.id, self.attempt, level, message))
+        """Write a line that watchers see.
+
+        Raises:
+            ValueError: there is no such level.
+        """
+        if level not in LEVELS:
+            raise ValueError(f"the level {level!r} is none of {', '.join(LEVELS)}")
+        _on_loop(self._port.say, NodeLog(self.node.id, self.attempt, level, clean_text(message)))
 
     def emit(self, name: str, data: Json = None) -> None:
-        """Say something to watchers, as a `node_event`."""
-        _on_loop(self._port.say, NodeEmitted(self.node.id, self.attempt, name, data))
+        """Say something to watchers, as a `node_event`.
+
+        Raises:
+            Permanent: it is not plain JSON.
+        """
+        copy = _plain(data, f"the data of {name}", "invalid_event")
+        _on_loop(self._port.say, NodeEmitted(self.node.id, self.attempt, clean_text(name), copy))
 
     def progress(
         self,
@@ -116,19 +138,21 @@ class NodeContext:
         message: str | None = None,
     ) -> None:
         """Show how far it is: `fraction` of one, or `done` of `total`. The newest wins."""
-        progress = NodeProgress(self.node.id, self.attempt, fraction, done, total, message)
+        figures = (_figure(it) for it in (fraction, done, total))
+        text = None if message is None else clean_text(message)
+        progress = NodeProgress(self.node.id, self.attempt, *figures, text)
         _on_loop(self._port.show_progress, progress)
 
     def save(self, state: Json) -> None:
-        """Keep `state` as the newest checkpoint, without waiting.
+        """Keep a copy of `state` as the newest checkpoint, without waiting.
 
         Raises:
-            Permanent: it is not plain JSON.
+            Permanent: it is not plain JSON, or larger than `MAX_CHECKPOINT`.
         """
-        flaw = find_flaw(state, "the checkpoint")
-        if flaw is not None:
-            raise Permanent(flaw, code="invalid_checkpoint")
-        _on_loop(self._port.save, self.node.id, state)
+        copy = _plain(state, "the checkpoint", "invalid_checkpoint")
+        if len(encoded(copy)) > MAX_CHECKPOINT:
+            raise Permanent(f"the checkpoint is larger than {MAX_CHECKPOINT} bytes", code="invalid_checkpoint")
+        _on_loop(self._port.save, self.node.id, copy)
 
     async def checkpoint(self, state: Json) -> None:
         """Keep `state` as the newest checkpoint; a pause or a stop may end the node here."""
@@ -150,6 +174,20 @@ class NodeContext:
         self.grace = 0
         for scope in self._shields:
             scope.cancel(reason="killed")
+
+
+def _plain(value: Json, what: str, code: str) -> Json:
+    flaw = find_flaw(value, what)
+    if flaw is not None:
+        raise Permanent(flaw, code=code)
+    return plain_copy(value)
+
+
+def _figure(value: float | None) -> float | None:
+    """A number that JSON can carry; what is none, such as 0 of 0, shows as nothing."""
+    if value is None or type(value) is int:
+        return value
+    return float(value) if math.isfinite(value) else None
 
 
 def _on_loop(call: Callable[..., None], *args: object) -> None:

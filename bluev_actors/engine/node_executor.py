@@ -7,19 +7,20 @@ Outputs are checked here, where they are born. What the outcome means for the ru
 from __future__ import annotations
 
 import logging
+import math
 import traceback
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, Never, TypeAlias
 
-import orjson
 import trio
 
 from bluev_actors.actors import Actor
 from bluev_actors.engine.outcome import Failed, Outcome, Succeeded
+from bluev_actors.engine.plain import clean_text, encoded, plain_copy
 from bluev_actors.errors import BluevError, NodeError, Permanent, RetryAfter
 from bluev_actors.workflows.run_events import ErrorDetail
-from bluev_actors.workflows.values import JsonObject, find_flaw
+from bluev_actors.workflows.values import Json, JsonObject, find_flaw
 
 if TYPE_CHECKING:
     from bluev_actors.engine.context import NodeContext
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+BUILT_IN: Final = "built-in"
+"""The source of the kinds that come with this package."""
 MAX_ERROR_TEXT: Final = 4096
 """Characters of an exception's text that clients see."""
 
@@ -70,22 +73,23 @@ class NodeExecutor(Actor[Never]):
             if self._timeout is None:
                 return Succeeded(await self._attempt())
             return await self._timed_attempt(self._timeout)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a node raises is its failure, never ours
-            return self._failure(error)
+        except BaseException as error:  # noqa: BLE001 - whatever a node raises is its failure, never ours
+            passing = _not_the_nodes(error)
+            if passing is None:
+                return self._failure(error)
+            raise passing from None
 
     async def _timed_attempt(self, timeout: float) -> Outcome:
-        with trio.move_on_after(timeout) as scope:
+        with trio.move_on_after(timeout):
             return Succeeded(await self._attempt())
-        if not scope.cancelled_caught:
-            raise RuntimeError("a node's body ended without an outcome")
         message = f"took longer than its {self._timeout_code.replace('_', ' ')}"
         return Failed(ErrorDetail(self._timeout_code, message, retryable=self._timeout_code == "timeout"))
 
     async def _attempt(self) -> JsonObject:
         self._prepare(self.context)
-        outputs = self._node_type.outputs_from(await self._call())
-        self._check(outputs)
-        return outputs
+        if not self._is_ours:
+            self.context.own()
+        return self._checked(self._node_type.outputs_from(await self._call()))
 
     async def _call(self) -> object:
         arguments = dict(self.context.inputs)
@@ -97,27 +101,33 @@ class NodeExecutor(Actor[Never]):
             return await result if isinstance(result, Awaitable) else result
         return await trio.to_thread.run_sync(lambda: function(**arguments))
 
-    def _check(self, outputs: JsonObject) -> None:
-        for name, value in outputs.items():
-            if not isinstance(name, str):
-                raise Permanent(f"the output name {name!r} is not text", code="invalid_output")
-            flaw = find_flaw(value, f"output {name}")
-            if flaw is not None:
-                raise Permanent(flaw, code="invalid_output")
-            if not isinstance(value, bool | int | float | None) and self._size(value) > self._max_output_bytes:
-                limit = self._max_output_bytes
-                raise Permanent(f"output {name} is larger than {limit} bytes", code="output_too_large")
+    @property
+    def _is_ours(self) -> bool:
+        """Whether its code is known to leave alone what it was given, and what it has given out."""
+        kind = self._node_type.kind
+        return kind.source == BUILT_IN and not kind.outside
 
-    @staticmethod
-    def _size(value: object) -> int:
-        return len(value) if isinstance(value, str) else len(orjson.dumps(value))
+    def _checked(self, outputs: JsonObject) -> JsonObject:
+        flaw = next((flaw for name in outputs if (flaw := _name_flaw(name))), None)
+        if flaw is not None:
+            raise Permanent(flaw, code="invalid_output")
+        return {str.__str__(name): self._checked_value(name, value) for name, value in outputs.items()}
 
-    def _failure(self, error: Exception | SystemExit) -> Failed:
+    def _checked_value(self, name: str, value: Json) -> Json:
+        flaw = find_flaw(value, f"output {name}")
+        if flaw is not None:
+            raise Permanent(flaw, code="invalid_output")
+        if not isinstance(value, bool | int | float | None) and len(encoded(value)) > self._max_output_bytes:
+            limit = self._max_output_bytes
+            raise Permanent(f"output {name} is larger than {limit} bytes", code="output_too_large")
+        return value if self._is_ours else plain_copy(value)
+
+    def _failure(self, error: BaseException) -> Failed:
         retryable = error.retryable if isinstance(error, NodeError) else not isinstance(error, BluevError)
-        code = error.code if isinstance(error, BluevError) else "node_error"
-        detail = ErrorDetail(code, error_text(error), retryable, self._note(error))
+        code = clean_text(error.code) if isinstance(error, BluevError) else "node_error"
+        detail = ErrorDetail(code, error_text(error), bool(retryable), self._note(error))
         names = tuple(cls.__name__ for cls in type(error).__mro__)
-        return Failed(detail, names, error.seconds if isinstance(error, RetryAfter) else None, error)
+        return Failed(detail, names, _asked_delay(error), error)
 
     def _note(self, error: BaseException) -> str | None:
         """Keep the traceback of an error that nobody meant, where the operator finds it."""
@@ -132,8 +142,24 @@ class NodeExecutor(Actor[Never]):
 def error_text(error: BaseException) -> str:
     """An exception's text as clients see it: its class where it says nothing, and cut at `MAX_ERROR_TEXT`."""
     try:
-        text = str(error) or type(error).__name__
+        text = clean_text(error) or type(error).__name__
     except Exception:  # noqa: BLE001 - a broken __str__ must not hide that the node failed
         text = type(error).__name__
-    clean = text.encode("utf-8", "backslashreplace").decode()
-    return clean if len(clean) <= MAX_ERROR_TEXT else clean[: MAX_ERROR_TEXT - 3] + "..."
+    return text if len(text) <= MAX_ERROR_TEXT else text[: MAX_ERROR_TEXT - 3] + "..."
+
+
+def _not_the_nodes(error: BaseException) -> BaseException | None:
+    """What of an exception is no failure of the node: a cancellation, or the interruption of the program."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.subgroup((trio.Cancelled, KeyboardInterrupt))
+    return error if isinstance(error, trio.Cancelled | KeyboardInterrupt) else None
+
+
+def _name_flaw(name: object) -> str | None:
+    return find_flaw(name, "an output name") if isinstance(name, str) else f"the output name {name!r} is not text"
+
+
+def _asked_delay(error: BaseException) -> float | None:
+    """The seconds that a `RetryAfter` asks for; None, which means the policy's own delay, if they are no such thing."""
+    seconds: object = error.seconds if isinstance(error, RetryAfter) else None
+    return float(seconds) if isinstance(seconds, int | float) and 0 <= seconds < math.inf else None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bluev_actors.engine.context import NodeContext
 from bluev_actors.engine.node_executor import NodeExecutor
+from bluev_actors.engine.plain import plain_copy
 from bluev_actors.workflows.graph import DONE, ERROR
 from bluev_actors.workflows.inputs import gather_inputs
 
@@ -55,7 +56,7 @@ def _context(desk: RunDesk, state: RunState, node: Node, started: NodeStarted, p
         started_at=known.started_at or desk.now(),
         grace=workflow.settings.grace,
         connected_outputs=connected_outputs(desk, node),
-        resume_state=desk.journal.checkpoint(desk.record.run_id, node.id),
+        resume_state=plain_copy(desk.journal.checkpoint(desk.record.run_id, node.id)),
         port=port,
     )
 

@@ -107,7 +107,7 @@ def _load_file(reference: str) -> ModuleType:
         with _neighbours(path.parent):
             spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        del sys.modules[name]
+        sys.modules.pop(name, None)
         raise NodeTypeError(f"{reference}{_line(error, path)}: {_told(error)}") from error
     return module
 

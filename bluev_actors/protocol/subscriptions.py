@@ -51,8 +51,10 @@ class Subscriptions:
     _texts: frozenset[str] = field(default=frozenset(), init=False)
     _watches: frozenset[str] = field(default=frozenset(), init=False)
     _filtering: bool = field(default=False, init=False)
-    _wanted: Wanted = field(factory=dict[str | None, set[str]], init=False, repr=False)
-    """Event types by the id they are filtered by, None for no filter; made from `_texts`."""
+    _unfiltered: frozenset[str] = field(default=frozenset(), init=False, repr=False)
+    """Event types asked for without a filter, and the names that stand for them; made from `_texts`."""
+    _by_id: Wanted = field(factory=dict[str | None, set[str]], init=False, repr=False)
+    """The same by the id of their filter."""
 
     # --- subscriptions ------------------------------------------------------------------------------------
 
@@ -108,7 +110,8 @@ class Subscriptions:
             sentence = f"A connection may have {self.max_subscriptions} subscriptions."
             raise ProtocolError("too_many_subscriptions", sentence, "event_types")
         self._texts = texts
-        self._wanted = _by_filter(texts)
+        self._by_id = _by_id(texts)
+        self._unfiltered = frozenset(self._by_id.pop(None, ()))
 
     # --- watches ------------------------------------------------------------------------------------------
 
@@ -143,23 +146,25 @@ class Subscriptions:
             workflow_id: its workflow.
             own: whether the connection's session started the run.
         """
+        if run_id is None:
+            return wire_type in self._everywhere()
         if run_id in self._watches:
             return True
         if own and (not self._filtering or wire_type in TERMINAL_TYPES):
             return True
-        filters = (EVERY_RUN, run_id, workflow_id) if run_id is not None else (EVERY_RUN,)
-        unfiltered = own or run_id is None
-        return self._asks(wire_type, filters) or (unfiltered and self._asks(wire_type, (None,)))
+        if own and wire_type in self._unfiltered:
+            return True
+        return any(wire_type in self._by_id.get(id_, ()) for id_ in (EVERY_RUN, run_id, workflow_id))
 
     def wants_broadcast(self, event_type: str | None) -> bool:
         """Whether a broadcast goes to this connection; one without an event type goes to everybody."""
         if event_type is None or event_type in self._texts:
             return True
-        everywhere = (None, EVERY_RUN)
-        return self._asks(event_type, everywhere) or self._asks(EVERY_TYPE, everywhere)
+        return not self._everywhere().isdisjoint((event_type, EVERY_TYPE))
 
-    def _asks(self, wire_type: str, filters: Iterable[str | None]) -> bool:
-        return any(wire_type in self._wanted.get(id_, ()) for id_ in filters)
+    def _everywhere(self) -> frozenset[str]:
+        """What is asked for without a filter, or of every run."""
+        return self._unfiltered.union(self._by_id.get(EVERY_RUN, ()))
 
     def key(self) -> GroupKey:
         """What tells this connection's wishes from another's, so that equal ones can share their bytes."""
@@ -177,7 +182,7 @@ def _split(text: str) -> tuple[str, str | None]:
     return name, id_ if at else None
 
 
-def _by_filter(texts: Iterable[str]) -> Wanted:
+def _by_id(texts: Iterable[str]) -> Wanted:
     wanted: Wanted = {}
     for text in texts:
         name, id_ = _split(text)

@@ -6,6 +6,7 @@ workflow("sum", step("a", "constant", value=2), step("b", "delay", seconds=1), l
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def workflow(id: str, *steps: JsonObject, links: Iterable[str] = (), **more: Jso
 def chain(id: str, *steps: JsonObject) -> JsonObject:  # noqa: A002 - as above
     """A workflow whose nodes run one after the other."""
     ids = [str(each["id"]) for each in steps]
-    return workflow(id, *steps, links=[f"{a}.done -> {b}.after" for a, b in zip(ids, ids[1:], strict=False)])
+    return workflow(id, *steps, links=[f"{a}.done -> {b}.after" for a, b in pairwise(ids)])
 
 
 def _connection(link: str) -> JsonObject:

@@ -30,7 +30,7 @@ from bluev_actors.engine.runtime import Runtime, open_runtime
 from bluev_actors.protocol.messages import PROTOCOL
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 
     from bluev_actors.daemon.hub import Hub
     from bluev_actors.engine.node_types import NodeType
@@ -50,7 +50,7 @@ StreamPair = tuple[trio.abc.Stream, trio.abc.Stream]
 @asynccontextmanager
 async def open_daemon(
     nodes: Iterable[NodeType] = (), *, settings: Settings | None = None
-) -> AsyncIterator[EmbeddedDaemon]:
+) -> AsyncGenerator[EmbeddedDaemon]:
     """Run a daemon for the block.
 
     Args:
@@ -84,7 +84,7 @@ class EmbeddedDaemon:
 
     daemon: Daemon
     _nursery: trio.Nursery
-    _plugged: list[trio.abc.Stream] = field(factory=list, init=False)
+    _plugged: list[trio.abc.Stream] = field(factory=list[trio.abc.Stream], init=False)
 
     @property
     def hub(self) -> Hub:
@@ -231,8 +231,8 @@ class EmbeddedSocket:
 
     _connection: WebSocketConnection
     _stream: trio.abc.Stream
-    greeting: JsonObject = field(factory=dict, init=False)
-    _kept: deque[JsonObject] = field(factory=deque, init=False)
+    greeting: JsonObject = field(factory=dict[str, Any], init=False)
+    _kept: deque[JsonObject] = field(factory=deque[dict[str, Any]], init=False)
     _numbers: count[int] = field(factory=lambda: count(1), init=False)
 
     async def send(self, message: JsonObject | str | bytes) -> None:

@@ -23,7 +23,7 @@ from attrs import define, field
 from bluev_actors import faultpoints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
 
 class InjectedError(Exception):
@@ -65,9 +65,9 @@ class Fault:
 class FaultPlan:
     """Any number of faults, and a record of every point that was passed."""
 
-    passed: Counter[tuple[str, str]] = field(factory=Counter, init=False)
+    passed: Counter[tuple[str, str]] = field(factory=Counter[tuple[str, str]], init=False)
     """How often each point was passed by each key while the plan was armed."""
-    _faults: list[Fault] = field(factory=list, init=False)
+    _faults: list[Fault] = field(factory=list[Fault], init=False)
 
     def crash_at(
         self,
@@ -90,7 +90,7 @@ class FaultPlan:
         return fault
 
     @contextmanager
-    def armed(self) -> Iterator[FaultPlan]:
+    def armed(self) -> Generator[FaultPlan]:
         """Have the faults happen in this task and in every task that is started inside the block."""
         with faultpoints.armed(self._pass):
             yield self
@@ -105,7 +105,7 @@ class FaultPlan:
 @contextmanager
 def crash_at(
     point: str, *, key: str | None = None, nth: int = 1, error: Callable[[], BaseException] = InjectedError
-) -> Iterator[Fault]:
+) -> Generator[Fault]:
     """Have a single fault happen inside the block; the arguments are those of `FaultPlan.crash_at`."""
     plan = FaultPlan()
     fault = plan.crash_at(point, key=key, nth=nth, error=error)

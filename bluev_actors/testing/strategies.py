@@ -15,10 +15,9 @@ must survive, and `mutated(...)` is what lies between.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import deepcopy
 from types import NoneType, UnionType
-from typing import Any, Final, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 import orjson
 from attrs import fields
@@ -44,6 +43,9 @@ from bluev_actors.protocol.rules import ACTION_MODES, EVERY_RUN, ID_FIELDS
 from bluev_actors.workflows.options import Rerun, RunOptions
 from bluev_actors.workflows.times import rfc3339
 from bluev_actors.workflows.values import INT_MAX, INT_MIN, MAX_DEPTH, Json, JsonObject, is_object
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Strategy: TypeAlias = st.SearchStrategy[Any]
 Form: TypeAlias = Any

@@ -19,6 +19,8 @@ MACROS: Final = frozenset({"all", "exists", "exists_one", "existsOne", "filter",
 COPYING: Final = frozenset({"filter", "map"})
 """Macros that build a list, which the library copies for every item."""
 
+_LITERALS: Final = frozenset({"true", "false", "null"})
+
 _TOKEN: Final = re.compile(
     r"""
       (?P<space> [\t\n\f\r ]+ | //[^\n]* )
@@ -83,32 +85,78 @@ def closing_brace(text: str, start: int) -> int | None:
     return None
 
 
+@frozen
+class Macro:
+    """A loop: `.map(...)` and its like.
+
+    Attributes:
+        name: which one.
+        place: the place of its dot among the tokens.
+        inner: how many more there are in its brackets.
+    """
+
+    name: str
+    place: int
+    inner: int
+
+
+def macros(found: Sequence[Token]) -> list[Macro]:
+    """The macros of an expression, in the order of their dots."""
+    inner: dict[int, int] = {}
+    open_: list[int] = []
+    for place, token in enumerate(found):
+        if token.text == "(":
+            open_.append(place - 2)
+        elif token.text == ")":
+            del open_[-1:]
+        elif _is_macro(found, place):
+            inner[place] = 0
+            for outer in open_:
+                if outer in inner:
+                    inner[outer] += 1
+    return [Macro(found[place + 1].text, place, count) for place, count in inner.items()]
+
+
+def _is_macro(found: Sequence[Token], place: int) -> bool:
+    following = found[place : place + 3]
+    return (
+        len(following) == 3  # noqa: PLR2004 - a dot, a name, a bracket
+        and following[0].text == "."
+        and following[1].text in MACROS
+        and following[2].text == "("
+    )
+
+
 def bound_names(found: Sequence[Token]) -> set[str]:
-    """The names that comprehensions bind, as `x` in `rows.map(x, x.id)`."""
-    return {
-        found[index + 3].text for index in _macros(found) if index + 3 < len(found) and found[index + 3].kind == "name"
-    }
+    """The names that macros bind, as `x` in `rows.map(x, x.id)`."""
+    first = [found[macro.place + 3] for macro in macros(found) if macro.place + 3 < len(found)]
+    return {token.text for token in first if token.kind == "name"}
 
 
 def with_tolls(text: str, found: Sequence[Token], toll: str, copying_toll: str) -> str:
-    """Put a call before every macro, as `rows.map(...)` becomes `rows.toll().map(...)`."""
+    """Put a call before every macro, as `rows.map(...)` becomes `rows.toll(0).map(...)`; it is told `Macro.inner`."""
     pieces: list[str] = []
     end = 0
-    for index in _macros(found):
-        dot = found[index].start
-        name = copying_toll if found[index + 1].text in COPYING else toll
-        pieces += [text[end:dot], f".{name}()"]
+    for macro in macros(found):
+        dot = found[macro.place].start
+        name = copying_toll if macro.name in COPYING else toll
+        pieces += [text[end:dot], f".{name}({macro.inner})"]
         end = dot
     return "".join([*pieces, text[end:]])
 
 
-def _macros(found: Sequence[Token]) -> list[int]:
-    """Where macros begin: the places of their dots."""
-    return [
-        index
-        for index in range(len(found) - 2)
-        if found[index].text == "." and found[index + 1].text in MACROS and found[index + 2].text == "("
-    ]
+def path(found: Sequence[Token]) -> tuple[str, ...] | None:
+    """The keys of an expression that is nothing but a path, as `a.b["c"]`; None of any other."""
+    if not found or found[0].kind != "name" or found[0].text in _LITERALS:
+        return None
+    keys, index = [found[0].text], 1
+    while index < len(found):
+        key = _member(found, index)
+        if key is None:
+            return None
+        keys.append(key)
+        index += 2 if found[index].text == "." else 3
+    return tuple(keys)
 
 
 def members(found: Sequence[Token], root: str) -> tuple[set[str], bool]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bluev_actors.workflows.kinds import Param
     from bluev_actors.workflows.values import Json
 
-SCOPE_NAMES: Final = frozenset({"inputs", "nodes", "params", "run"})
+SCOPE_NAMES: Final = ("inputs", "nodes", "params", "run")
 """What every expression of a node may name."""
 RUN_NAMES: Final = ("id", "workflow_id")
 """What `run` holds."""
@@ -130,8 +130,9 @@ class Compiler:
         one = self._read(param, text)
         ports = self.names.ports
         if ports is not None:
-            one.check_names({*SCOPE_NAMES, *ports, *param.names})
-        self._check_members(one, SCOPE_NAMES.difference(ports or (), param.names))
+            one.check_names(dict.fromkeys([*SCOPE_NAMES, *ports, *param.names]))
+        hidden = {*(ports or ()), *param.names}
+        self._check_members(one, [name for name in SCOPE_NAMES if name not in hidden])
         return one
 
     def _read(self, param: Param, text: str) -> Expression | Template:

@@ -35,7 +35,7 @@ class ConnectionChecker:
     nodes: Mapping[str, Node]
     kinds: Kinds
     findings: Findings
-    inputs: dict[str, set[str]] = Factory(dict[str, "set[str]"])
+    inputs: dict[str, dict[str, None]] = Factory(dict[str, "dict[str, None]"])
     _seen: set[Edge] = Factory(set[Edge])
 
     def take(self, edge: Edge, path: str) -> bool:
@@ -112,7 +112,7 @@ class ConnectionChecker:
         elif not port.multi and name in self.inputs.get(target.id, ()):
             message = f"input {quoted(name)} of {quoted(target.id)} takes one connection and has one already"
             self._error("input_already_connected", message, f"{path}.to_input", target.id, name)
-        self.inputs.setdefault(target.id, set()).add(name)
+        self.inputs.setdefault(target.id, {})[name] = None
         return port
 
     def _no_input(self, name: str, target: Node, kind: NodeKind, path: str) -> None:

@@ -83,7 +83,7 @@ class DocumentReader:
         """One of `connections`."""
         if not self._is_object(raw, path, CONNECTION):
             return None
-        ends = tuple(map(raw.get, CONNECTION.fields))
+        ends = [raw.get(name) for name in CONNECTION.fields]
         if len(raw) == len(ends) and all(isinstance(end, str) for end in ends):
             return Edge(*ends)  # most are no more than that, and there may be a million of them
         found = self._read(raw, CONNECTION, path)

@@ -10,19 +10,21 @@ from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 
 from bluev_actors.errors import ExpressionError
 from bluev_actors.workflows.cel_tokens import (
     Token,
     UnreadableError,
     bound_names,
+    macros,
     members,
+    path,
     tokens,
     with_tolls,
 )
 from bluev_actors.workflows.meter import BUDGET, Meter, weigh
-from bluev_actors.workflows.values import Json, find_flaw
+from bluev_actors.workflows.values import Json, find_flaw, is_list, is_object, sorted_keys, type_name
 from bluev_actors.workflows.wording import listed, quoted
 
 if TYPE_CHECKING:
@@ -76,8 +78,13 @@ class Expression:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """The names that must be in the scope."""
-        return frozenset(self._program.variables()) - bound_names(self._tokens) - TYPE_NAMES
+        """The names it takes from the scope. One that a loop binds too may be among them."""
+        return frozenset(self._program.variables()) - TYPE_NAMES
+
+    @cached_property
+    def _path(self) -> tuple[str, ...] | None:
+        keys = path(self._tokens)
+        return None if keys is None or keys[0] in TYPE_NAMES else keys
 
     def members(self, root: str) -> tuple[set[str], bool]:
         """Which members of the name `root` it uses, and whether it uses `root` in some other way too."""
@@ -89,7 +96,7 @@ class Expression:
         Raises:
             ExpressionError: `unknown_expression_name`.
         """
-        for name in sorted(self.names):
+        for name in sorted(self.names - bound_names(self._tokens)):
             if name not in known:
                 raise ExpressionError(unknown_name(name, known), "unknown_expression_name")
 
@@ -106,8 +113,18 @@ class Expression:
             ExpressionError: `expression_failed`: a name is missing, types do not go together, the result is not
                 plain JSON, or it would take too much work.
         """
+        if self._path is not None:
+            return self._checked(_walk(self._path, scope))
         values = {name: scope[name] for name in self.names if name in scope}
-        value = self._metered(values) if self._metered_program else _run(self._program, values)
+        value = self._checked(self._run(values))
+        # The library gives the keys of an object in any order, another one each time.
+        return sorted_keys(value) if is_object(value) or is_list(value) else value
+
+    def _run(self, values: dict[str, Json]) -> Json:
+        program = self._metered_program
+        return _run(self._program, values) if program is None else self._metered(program, values)
+
+    def _checked(self, value: Json) -> Json:
         flaw = find_flaw(value, "the result")
         if flaw is not None:
             raise ExpressionError(f"{flaw}: {self._shown}")
@@ -119,14 +136,14 @@ class Expression:
         text = with_tolls(self.source, self._tokens, _TOLL, _COPYING_TOLL)
         return None if text == self.source else _compiler()(text)
 
-    def _metered(self, values: dict[str, Json]) -> Json:
-        assert self._metered_program is not None  # noqa: S101 - `evaluate` has looked
-        gate = _Gate(Meter(), len(self._tokens))
-        functions = {_TOLL: gate.toll, _COPYING_TOLL: gate.copying_toll}
-        value = _run(self._metered_program, {**values, **functions})
-        if gate.meter.exhausted:
-            raise ExpressionError(f"it takes more than {BUDGET} steps: {self._shown}")
-        return value
+    def _metered(self, program: cel.Program, values: dict[str, Json]) -> Json:
+        gate = _Gate(len(self._tokens), weigh(values))
+        # Every list that is looped over goes through the gate, which copies it: that much at least is sure.
+        if gate.meter.pay(len(macros(self._tokens)) * gate.scope_weight):
+            value = _run(program, {**values, _TOLL: gate.toll, _COPYING_TOLL: gate.copying_toll})
+            if not gate.meter.exhausted:
+                return value
+        raise ExpressionError(f"it takes more than {BUDGET} steps: {self._shown}")
 
     @property
     def _shown(self) -> str:
@@ -138,27 +155,31 @@ class _Gate:
     """What a list passes through before an expression loops over it.
 
     A gate that refused by an exception could be ignored, since in CEL `failed || true` is true; so it lets nothing
-    through instead, and the evaluation is failed afterwards.
+    through instead, and the evaluation is failed afterwards. For the same reason a loop pays in advance for the
+    copies that loops within it will make.
     """
 
-    meter: Meter
-    weight: int
-    """Tokens that may be evaluated for each item."""
+    tokens: int
+    """How many may be evaluated for each item."""
+    scope_weight: int
+    """What a copy of all values there are weighs."""
+    meter: Meter = Factory(Meter)
 
-    def toll(self, value: Json) -> Json:
-        """Pay for a loop."""
-        return self._pass(value, len(value) * self.weight + weigh(value) if _is_container(value) else 0)
+    def toll(self, value: Json, inner: int) -> Json:
+        """Pay for a loop with `inner` loops in it."""
+        return self._pass(value, inner, lambda _items: 0)
 
-    def copying_toll(self, value: Json) -> Json:
+    def copying_toll(self, value: Json, inner: int) -> Json:
         """Pay for a loop that builds a list; the library copies the list for every item."""
-        return self._pass(value, len(value) * (self.weight + weigh(value)) if _is_container(value) else 0)
+        return self._pass(value, inner, weigh)
 
-    def _pass(self, value: Json, units: int) -> Json:
-        return value if self.meter.pay(units) else []
-
-
-def _is_container(value: Json) -> bool:
-    return isinstance(value, list | dict)
+    def _pass(self, value: Json, inner: int, copied: Callable[[list[Json]], int]) -> Json:
+        # A loop over an object is one over its keys, which the library would take in any order.
+        items = sorted(value) if is_object(value) else value
+        if not is_list(items):
+            return value
+        each = self.tokens + inner * self.scope_weight + copied(items)
+        return items if self.meter.pay(len(items) * each) else []
 
 
 def unknown_name(name: str, known: Collection[str]) -> str:
@@ -192,6 +213,8 @@ def _compiler() -> Callable[[str], cel.Program]:
 
 
 def _first_complaint(message: str) -> str:
+    if "Recursion limit" in message:
+        return "the expression is nested too deep"
     match = _PLACE.search(message)
     if match is None:
         return f"the expression cannot be read: {message[:_MAX_WORDS]}"
@@ -203,6 +226,18 @@ def _check_functions(program: cel.Program) -> None:
     for name in program.functions():
         if name.isidentifier() and name not in FUNCTIONS:
             raise ExpressionError(unknown_name(name, FUNCTIONS), "unknown_expression_name")
+
+
+def _walk(keys: tuple[str, ...], scope: Scope) -> Json:
+    """Follow a path of keys, as most expressions are: without a way through the library, which copies all it takes."""
+    value: Json = dict(scope)
+    for key in keys:
+        if not is_object(value):
+            raise ExpressionError(f"there is no {quoted(key)} in a value of type {type_name(value)}")
+        if key not in value:
+            raise ExpressionError(f"there is no {quoted(key)}; there is: {listed(value)}")
+        value = value[key]
+    return value
 
 
 def _run(program: cel.Program, values: Mapping[str, Json | Callable[[Json], Json]]) -> Json:

@@ -15,7 +15,7 @@ from bluev_actors.workflows.secret_refs import check_secrets
 from bluev_actors.workflows.wording import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from bluev_actors.workflows.graph import Node
     from bluev_actors.workflows.kinds import Kinds, NodeKind
@@ -108,8 +108,8 @@ class NodeChecker:
         self.findings.error(GraphProblem(code, message, path, node_id, port))
 
 
-def _ports(node: Node, kind: NodeKind, connected: Collection[str]) -> frozenset[str]:
+def _ports(node: Node, kind: NodeKind, connected: Iterable[str]) -> dict[str, None]:
     """The names that the node's inputs will have."""
     settings = {param.name for param in kind.params}
-    declared = {port.name for port in kind.inputs}
-    return frozenset(({*node.params} - settings) | declared | {*connected} - {AFTER})
+    free = (name for name in (*node.params, *connected) if name not in settings and name != AFTER)
+    return dict.fromkeys([*(port.name for port in kind.inputs), *free])

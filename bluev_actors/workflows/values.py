@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any, Final, TypeAlias, TypeGuard, cast
 
+import orjson
+
 Json: TypeAlias = Any
 """None, bool, int, float, str, a list of them or a dict of them by str."""
 JsonObject: TypeAlias = dict[str, Any]
@@ -113,6 +115,11 @@ def _list_flaw(value: list[object], path: str, depth: int) -> str | None:
         if flaw is not None:
             return flaw
     return None
+
+
+def sorted_keys(value: Json) -> Json:
+    """A copy of a plain JSON value, with the keys of its objects in order."""
+    return orjson.loads(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
 
 
 def is_object(value: object) -> TypeGuard[JsonObject]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any, Never, TypeAlias
+from weakref import WeakSet
 
 import pytest
 import trio
@@ -153,6 +155,29 @@ async def test_given_up_before_it_lived(system: System) -> None:
     cell.finish()
     with pytest.raises(IllegalMoveError):
         cell.begin()
+
+
+async def test_the_gone_leave_no_circle(system: System) -> None:
+    """What a finished actor leaves is freed at once; thousands of them do not wait for the garbage collector."""
+
+    class Brief(Actor[Never]):
+        async def run(self) -> None:
+            await trio.lowlevel.checkpoint()
+
+    made = WeakSet[Brief]()
+
+    def make() -> Brief:
+        brief = Brief()
+        made.add(brief)
+        return brief
+
+    gc.disable()
+    try:
+        await (await system.start(child("a", make, restart="temporary"))).stopped()
+        await wait_all_tasks_blocked()
+        assert len(made) == 0
+    finally:
+        gc.enable()
 
 
 async def test_news_for_nobody(system: System) -> None:

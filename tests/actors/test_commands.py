@@ -141,6 +141,21 @@ async def test_a_restart_that_fails_keeps_the_place(system: System) -> None:
     assert (info.state, info.incarnation) == (State.STOPPED, 3)
 
 
+async def test_commands_can_be_told(system: System) -> None:
+    """Whoever does not wait for the answer need not ask."""
+    system.root.tell(StartChild(child("a", Quiet)))
+    await trio.sleep(2)
+    (ref, *_) = [await system.root.ask(LookUp("a"))]
+    assert ref is not None
+    system.root.tell(StopChild("a"))
+    await ref.stopped()
+    system.root.tell(RestartChild("a"))
+    await trio.sleep(2)
+    system.root.tell(StopChild("nobody"))
+    (info,) = await system.root.ask(WhichChildren())
+    assert (info.state, info.incarnation) == (State.RUNNING, 2)
+
+
 async def test_a_child_that_was_started_by_command_is_restarted(system: System) -> None:
     """Once it has started, its contract holds as for every other."""
     ref = await system.start(child("a", Quiet))

@@ -195,6 +195,22 @@ async def test_completion_wins(system: System) -> None:
     assert (ending.kind, ending.result, ending.reason) == (ExitKind.SHUTDOWN, "result", "hurry")
 
 
+async def test_an_error_that_cannot_say_what_it_is(system: System) -> None:
+    """A crash with a broken exception is a crash, and harms neither supervisor nor log."""
+
+    class Mute(Exception):  # noqa: N818 - a broken class with a fitting name
+        def __str__(self) -> str:
+            raise RuntimeError("mute")
+
+    async def crash_in_silence() -> None:
+        await trio.lowlevel.checkpoint()
+        raise Mute
+
+    ending = await (await start(system, Scripted(body=crash_in_silence))).stopped()
+    assert str(ending) == "crashed (Mute)"
+    assert system.root.state is State.RUNNING
+
+
 # --- cleaning up ---
 
 

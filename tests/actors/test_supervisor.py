@@ -207,6 +207,36 @@ async def test_stale_news(system: System) -> None:
     assert [exit_.result for exit_ in (await restless.ask(Results())).values()] == ["first done"]
 
 
+async def test_the_place_of_a_child_that_is_gone(system: System) -> None:
+    """A supervisor sees whether a child is gone for good, and may give its place up."""
+    seen = list[object]()
+
+    class Tidy(Foreman):
+        async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:  # noqa: A002 - the hook's own signature
+            del exit
+            seen.append((self.has_ended(spec.id), self.has_ended("first")))
+            if self.has_ended(spec.id):
+                self.forget_child(spec.id)
+                seen.append(self.children)
+
+    tidy = await system.start(Tidy)
+    await tidy.ask(StartChild(child("t", lambda: Task(Work("t", 0.25)), restart="transient")))
+    await trio.sleep(0.5)
+    assert seen == [(True, False), ("first",)]
+
+
+async def test_only_the_gone_are_forgotten(system: System) -> None:
+    """To forget a living child is a bug."""
+
+    class Hasty(Foreman):
+        async def on_start(self) -> None:
+            await super().on_start()
+            with pytest.raises(ActorError, match="/hasty/first: is not stopped but starting"):
+                self.forget_child("first")
+
+    assert (await system.start(Hasty)).incarnation == 1
+
+
 async def test_a_child_of_nobody(system: System) -> None:
     """`child` names the id it does not know."""
 

@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any, Never
+from contextlib import suppress
+from random import Random
+from typing import TYPE_CHECKING, Any, Never
 
 import pytest
 import trio
-from attrs import frozen
+from attrs import define, field, frozen
 
 from bluev_actors.actors import (
     Actor,
     ActorEvent,
     ActorStarted,
     ActorStopped,
+    DeleteChild,
+    Ref,
     Request,
+    RestartBudget,
+    RestartChild,
     State,
+    StopChild,
+    Supervisor,
     child,
     handles,
     open_system,
+    render,
 )
-from bluev_actors.errors import ActorStoppedError, ChildIdTakenError, ChildStartError, RestartIntensityError
+from bluev_actors.errors import (
+    ActorError,
+    ActorStoppedError,
+    ChildIdTakenError,
+    ChildStartError,
+    RestartIntensityError,
+)
+
+if TYPE_CHECKING:
+    from bluev_actors.actors import ChildSpec, Exit
+    from bluev_actors.actors.restart import Strategy
 
 
 @frozen
@@ -180,3 +199,100 @@ async def test_ending_twice_at_once() -> None:
             await trio.sleep_forever()
     assert not scope.cancelled_caught
     assert trio.current_time() == 0
+
+
+# --- violence ---
+
+
+@define(eq=False)
+class Chance:
+    """What happens to a tree, and to whom it may."""
+
+    dice: Random
+    seen: list[Ref[Any]] = field(factory=list["Ref[Any]"])
+
+
+class Wild(Actor[str]):
+    """Starts, works and ends as chance has it."""
+
+    def __init__(self, chance: Chance) -> None:
+        self.chance, self.dice = chance, chance.dice
+
+    async def on_start(self) -> None:
+        """Take a while, and fail now and then."""
+        self.chance.seen.append(self.ref)
+        await trio.sleep(self.dice.random())
+        if self.dice.random() < 0.1:
+            raise OSError("no start")
+
+    async def receive(self, message: str) -> None:
+        """Do what is asked, after a while."""
+        await trio.sleep(self.dice.random())
+        if message == "crash":
+            raise ValueError(message)
+        if message == "hang":
+            await trio.sleep_forever()
+        self.stop()
+
+    async def on_stop(self, exit: Exit) -> None:  # noqa: A002 - the hook's own signature
+        """Take longer than there is time now and then, and fail now and then."""
+        del exit
+        await trio.sleep(self.dice.random() * 8)
+        if self.dice.random() < 0.1:
+            raise RuntimeError("no end")
+
+
+class WildFamily(Supervisor[Never]):
+    """Three children, some of which are families themselves."""
+
+    def __init__(self, chance: Chance, depth: int) -> None:
+        self.chance, self.depth, dice = chance, depth, chance.dice
+        strategy: Strategy = dice.choice(["one_for_one", "one_for_all", "rest_for_one"])
+        specs = [self.member(f"k{number}") for number in range(3)]
+        super().__init__(specs, strategy=strategy, intensity=dice.choice([0, 2, 20]))
+
+    def member(self, id_: str) -> ChildSpec:
+        """A contract as chance has it."""
+        chance, dice, deeper = self.chance, self.chance.dice, self.depth - 1
+        is_family = self.depth > 0 and dice.random() < 0.6
+        return child(
+            id_,
+            (lambda: WildFamily(chance, deeper)) if is_family else (lambda: Wild(chance)),
+            restart=dice.choice(["permanent", "transient", "temporary"]),
+            shutdown=dice.choice([0, 1, 5, None]),
+            budget=dice.choice([None, RestartBudget(1)]),
+        )
+
+    async def on_start(self) -> None:
+        """Be there to be harmed."""
+        self.chance.seen.append(self.ref)
+
+
+async def harm(ref: Ref[Any], dice: Random) -> None:
+    """Do something to an actor, which may be gone or not understand."""
+    with suppress(ActorError):
+        match dice.randrange(6):
+            case 0:
+                ref.stop("violence")
+            case 1 | 2:
+                command = dice.choice([StopChild, RestartChild, DeleteChild])
+                await ref.ask(command(f"k{dice.randrange(3)}"), timeout=2)
+            case _:
+                ref.tell(dice.choice(["crash", "hang", "stop"]))
+
+
+@pytest.mark.parametrize("seed", range(40))
+async def test_whatever_happens_it_ends(seed: int, caplog: pytest.LogCaptureFixture) -> None:
+    """A tree in which everything fails at random moments ends when it is told to, in time, and leaves nothing."""
+    caplog.set_level("CRITICAL")
+    chance = Chance(Random(seed))  # noqa: S311 - no secret
+    before = trio.lowlevel.current_statistics().tasks_living
+    with suppress(RestartIntensityError, ChildStartError):
+        async with open_system(child("family", lambda: WildFamily(chance, 2)), intensity=5) as system:
+            for _ in range(30):
+                await trio.sleep(chance.dice.random())
+                await harm(chance.dice.choice(chance.seen), chance.dice)
+                assert render(system.tree()).startswith("/ [Supervisor]")
+    assert trio.lowlevel.current_statistics().tasks_living == before
+    assert {ref.state for ref in chance.seen} == {State.STOPPED}
+    assert trio.current_time() < 300

@@ -1,5 +1,8 @@
 """The index of who may want an event."""
 
+# What is hidden is looked at where nothing shown would tell of a leak or a bug.
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
 from attrs import define, field

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
@@ -12,7 +12,9 @@ from bluev_actors.daemon.dispatch import HANDLERS
 from bluev_actors.engine.limits import RuntimeLimits
 from bluev_actors.protocol.messages import CLIENT_MESSAGES, TERMINAL_TYPES
 from bluev_actors.testing import EmbeddedDaemon, EmbeddedSocket, chain, open_daemon, step, workflow
-from bluev_actors.workflows.values import JsonObject
+
+if TYPE_CHECKING:
+    from bluev_actors.workflows.values import JsonObject
 
 VIRTUAL_TIME = True
 

@@ -12,7 +12,12 @@ from attrs import define, field
 from bluev_actors.daemon.once import Answer, Once, digest
 from bluev_actors.engine.requests import RequestLog
 from bluev_actors.errors import ProtocolError
-from bluev_actors.protocol.messages import ControlWorkflow, ExecuteWorkflow, WorkflowControlResponse
+from bluev_actors.protocol.messages import (
+    ControlStatus,
+    ControlWorkflow,
+    ExecuteWorkflow,
+    WorkflowControlResponse,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -41,7 +46,7 @@ class Deeds:
         async def act() -> Answer[WorkflowControlResponse]:
             self.done += 1
             await self.gate.wait()
-            status = "acknowledged" if self.accepted else "rejected"
+            status: ControlStatus = "acknowledged" if self.accepted else "rejected"
             reply = WorkflowControlResponse(
                 timestamp=NOW, request_id=request.request_id, action=request.action, status=status, run_id="r"
             )

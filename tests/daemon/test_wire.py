@@ -14,7 +14,7 @@ from bluev_actors.daemon.limits import Limits
 from bluev_actors.daemon.outbox import Outbox
 from bluev_actors.daemon.wire import Wire
 
-pytestmark = pytest.mark.usefixtures("autojump_clock")
+VIRTUAL_TIME = True
 
 HEAD = b"GET /ws HTTP/1.1\r\n\r\n"
 
@@ -118,10 +118,10 @@ async def test_while_it_waits_for_the_application_it_does_not_listen(nursery: tr
     assert ends.wire.unread_bytes == 12
     nursery.start_soon(ends.wire.receive_some)
     await trio.testing.wait_all_tasks_blocked()
-    assert not ends.wire.listening
+    deaf = ends.wire.listening
     ends.wire.taken()
     await trio.testing.wait_all_tasks_blocked()
-    assert ends.wire.listening
+    assert (deaf, ends.wire.listening) == (False, True)
     assert (list(ends.wire.unread), ends.wire.unread_bytes) == ([6], 6)
     nursery.cancel_scope.cancel()
 

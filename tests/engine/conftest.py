@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from inspect import iscoroutinefunction
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from bluev_actors.engine.limits import RuntimeLimits
 from bluev_actors.engine.runtime import open_runtime
@@ -25,8 +27,10 @@ from bluev_actors.workflows.run_events import (
 from bluev_actors.workflows.run_state import RunState, apply
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
     from contextlib import AbstractAsyncContextManager
+
+    from trio.abc import Clock, Instrument
 
     from bluev_actors.engine.node_types import NodeType
     from bluev_actors.engine.run_handle import RunHandle
@@ -37,6 +41,24 @@ EPOCH: Final = 1_800_000_000.0
 """Wall time when Trio's clock reads 0."""
 FOREVER: Final = 1e8
 """Virtual seconds after which a test hangs: with nothing left to do, the clock jumps there at once."""
+
+
+# --- time -------------------------------------------------------------------------------------------------
+
+
+def run_in_virtual_time(
+    test: Callable[[], Awaitable[object]], clock: Clock | None, instruments: Sequence[Instrument]
+) -> object:
+    """Run a test on a clock that jumps to the next deadline as soon as nobody has anything to do."""
+    return trio.run(test, clock=clock or MockClock(autojump_threshold=0), instruments=instruments)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have every async test of this folder run in virtual time."""
+    folder = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(folder) and iscoroutinefunction(getattr(item, "obj", None)):
+            item.add_marker(pytest.mark.trio(run=run_in_virtual_time))
 
 
 # --- a runtime --------------------------------------------------------------------------------------------

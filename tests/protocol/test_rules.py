@@ -48,6 +48,12 @@ def test_valid_messages_pass(cls: type[ClientMessage], data: st.DataObject) -> N
     check_rules(data.draw(MESSAGES[cls]))
 
 
+@given(st.text() | st.from_regex(r"\A[0-9T:Z.+W-]{1,40}\Z"))
+def test_any_time_is_a_time_or_a_fault(until: str) -> None:
+    """No text for `until` is a crash."""
+    assert fault_of(ControlWorkflow(run_id="r", action="pause", until=until))[0] in {"", "until"}
+
+
 def _run(options: RunOptions) -> ExecuteWorkflow:
     return ExecuteWorkflow(workflow={}, options=options)
 

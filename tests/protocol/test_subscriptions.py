@@ -83,7 +83,8 @@ def test_the_tree_by_name(name: str) -> None:
 
 def test_the_tree_is_no_default() -> None:
     """A new connection gets its runs, not the daemon's inner life."""
-    assert not Subscriptions().wants("actor_status_update", None, None, own=False)
+    for own in (True, False):
+        assert not Subscriptions().wants("actor_status_update", None, None, own=own)
 
 
 @pytest.mark.parametrize(("name", "kinds"), SUBSCRIPTION_NAMES.items())
@@ -162,6 +163,14 @@ def test_restoring_nothing_filters_nothing() -> None:
     wishes = Subscriptions()
     wishes.restore([])
     assert sees(wishes) == set(RUN_TYPES)
+
+
+def test_a_run_without_a_workflow_is_no_loophole() -> None:
+    """What is unknown of a run matches no filter, nor the lack of one."""
+    wishes = Subscriptions()
+    wishes.subscribe(["node_log"])
+    assert not wishes.wants("node_log", "r", None, own=False)
+    assert wishes.wants("node_log", "r", None, own=True)
 
 
 # --- broadcasts -------------------------------------------------------------------------------------------

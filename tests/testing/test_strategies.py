@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import pytest
 from attrs import fields
@@ -40,22 +40,6 @@ SEARCH = settings(max_examples=2_000, database=None, derandomize=True, phases=[P
 """For tests that look for something that must turn up; nothing is shrunk."""
 
 
-T = TypeVar("T")
-
-
-def drawn(strategy: st.SearchStrategy[T]) -> list[T]:
-    """A hundred examples, the same each time."""
-    examples: list[T] = []
-
-    @settings(max_examples=100, database=None, derandomize=True, phases=[Phase.generate])
-    @given(strategy)
-    def collect(example: T) -> None:
-        examples.append(example)
-
-    collect()
-    return examples
-
-
 @given(json_values())
 def test_json_is_plain(value: Json) -> None:
     """Whatever is drawn may travel."""
@@ -89,19 +73,23 @@ def test_every_message_has_a_strategy() -> None:
     assert MESSAGES.keys() == {*CLIENT_MESSAGES.values(), *SERVER_MESSAGES.values()}
 
 
-@pytest.mark.parametrize("cls", CLIENT_MESSAGES.values())
-@given(data=st.data())
-def test_clients_keep_the_rules(cls: type[ClientMessage], data: st.DataObject) -> None:
+@given(st.one_of(*(MESSAGES[cls] for cls in CLIENT_MESSAGES.values())))
+def test_clients_keep_the_rules(message: ClientMessage) -> None:
     """What is drawn contradicts itself nowhere."""
-    check_rules(data.draw(MESSAGES[cls]))
+    check_rules(message)
 
 
 @pytest.mark.parametrize("cls", MESSAGES)
 def test_every_field_is_exercised(cls: type[ClientMessage | ServerMessage]) -> None:
     """No field is always empty, so nothing is left untried."""
-    assert {type(message) for message in drawn(MESSAGES[cls])} == {cls}
-    used = {field.name for message in drawn(MESSAGES[cls]) for field in fields(cls) if getattr(message, field.name)}
-    assert used == {field.name for field in fields(cls)}
+    idle = {field.name for field in fields(cls)}
+
+    def uses_the_last(message: ClientMessage | ServerMessage) -> bool:
+        assert type(message) is cls
+        idle.difference_update(name for name in list(idle) if getattr(message, name))
+        return not idle
+
+    find(MESSAGES[cls], uses_the_last, settings=SEARCH)
 
 
 # --- workflow documents -----------------------------------------------------------------------------------
@@ -115,13 +103,16 @@ def test_documents_are_accepted(document: JsonObject) -> None:
     assert verdict.warnings == ()
 
 
-def test_documents_have_every_shape() -> None:
-    """Single nodes, forks and joins turn up, of every type."""
-    documents = drawn(workflow_documents())
-    assert min(len(document["nodes"]) for document in documents) == 1
-    assert max(_most(document, "from_node") for document in documents) > 1
-    assert max(_most(document, "to_node") for document in documents) > 1
-    assert {node["type"] for document in documents for node in document["nodes"]} == {"noop", "delay", "constant"}
+@pytest.mark.parametrize("end", ["from_node", "to_node"])
+def test_documents_have_forks_and_joins(end: str) -> None:
+    """The shapes that make a graph more than a list."""
+    find(workflow_documents(), lambda document: _most(document, end) > 1, settings=SEARCH)
+
+
+@pytest.mark.parametrize("kinds", [{"noop"}, {"noop", "delay", "constant"}])
+def test_documents_have_every_type(kinds: set[str]) -> None:
+    """Alone and beside each other."""
+    find(workflow_documents(), lambda document: {node["type"] for node in document["nodes"]} == kinds, settings=SEARCH)
 
 
 def _most(document: JsonObject, end: str) -> int:

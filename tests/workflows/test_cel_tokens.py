@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,9 @@ from bluev_actors.workflows.cel_tokens import (
     UnreadableError,
     bound_names,
     closing_brace,
+    macros,
     members,
+    path,
     tokens,
     with_tolls,
 )
@@ -47,7 +51,7 @@ def test_a_source_is_its_tokens() -> None:
         "r'''a\\'''",
         "b'raw'",
         "br'\\'",
-        "B\"x\"",
+        'B"x"',
         "''",
     ],
 )
@@ -99,9 +103,23 @@ def test_names_bound_by_comprehensions() -> None:
 
 def test_tolls_stand_before_every_loop() -> None:
     """One kind before those that build lists, another before those that only look."""
-    assert tolled("a.b[0].map(x, x)") == "a.b[0].C().map(x, x)"
-    assert tolled("a.all(x, x.exists(y, y))") == "a.T().all(x, x.T().exists(y, y))"
-    assert tolled("a\n. // c\n filter // d\n (x, x)") == "a\n.C(). // c\n filter // d\n (x, x)"
+    assert tolled("a.b[0].map(x, x)") == "a.b[0].C(0).map(x, x)"
+    assert tolled("a.all(x, x.exists(y, y))") == "a.T(1).all(x, x.T(0).exists(y, y))"
+    assert tolled("a\n. // c\n filter // d\n (x, x)") == "a\n.C(0). // c\n filter // d\n (x, x)"
+
+
+def test_loops_know_what_is_within_them() -> None:
+    """All levels of it, and only what is in their own brackets."""
+    found = list(tokens("a.map(x, (x.all(y, y.exists(z, z)))).filter(w, w.map(v, v)) + b.map(u, u)"))
+    assert [(macro.name, macro.inner) for macro in macros(found)] == [
+        ("map", 2),
+        ("all", 1),
+        ("exists", 0),
+        ("filter", 1),
+        ("map", 0),
+        ("map", 0),
+    ]
+    assert macros(list(tokens(") ) a.map(x, x)"))) != []
 
 
 @pytest.mark.parametrize("source", ["a + b", "'.map(x, x)'", "// .map(x, x)\n a", "a.map", "map(a)", "a.mapped(x)", ""])
@@ -116,22 +134,47 @@ def test_without_a_loop_there_is_no_toll(source: str) -> None:
         ("nodes.fetch.body", {"fetch"}, False),
         ("nodes['a-b'].x + nodes.c.y", {"a-b", "c"}, False),
         ('nodes["é"]', {"é"}, False),
-        ("nodes", set(), True),
-        ("nodes[x]", set(), True),
-        ("nodes['a' + x]", set(), True),
-        ("nodes['a\\x62']", set(), True),
-        ("nodes[r'a']", set(), True),
-        ("nodes['''a''']", set(), True),
-        ("nodes.size()", set(), True),
-        ("size(nodes)", set(), True),
-        ("a.nodes.b + 'nodes.c' + xnodes.d", set(), False),
+        ("nodes", set[str](), True),
+        ("nodes[x]", set[str](), True),
+        ("nodes['a' + x]", set[str](), True),
+        ("nodes['a\\x62']", set[str](), True),
+        ("nodes[r'a']", set[str](), True),
+        ("nodes['''a''']", set[str](), True),
+        ("nodes.size()", set[str](), True),
+        ("size(nodes)", set[str](), True),
+        ("a.nodes.b + 'nodes.c' + xnodes.d", set[str](), False),
         ("nodes.a + size(nodes)", {"a"}, True),
-        ("nodes.", set(), True),
+        ("nodes.", set[str](), True),
     ],
 )
 def test_members_of_a_name(source: str, names: set[str], otherwise: bool) -> None:
     """Those that are written out, and whether there may be others."""
     assert members(list(tokens(source)), "nodes") == (names, otherwise)
+
+
+@pytest.mark.parametrize(
+    ("source", "keys"),
+    [
+        ("a", ("a",)),
+        ("a.b.c", ("a", "b", "c")),
+        ("a['b-c'].d", ("a", "b-c", "d")),
+        ("a . b // c", ("a", "b")),
+        ("a.b()", None),
+        ("a[0]", None),
+        ("a[b]", None),
+        ("a.b + c", None),
+        ("(a)", None),
+        ("true", None),
+        ("null.a", None),
+        ("'a'.b", None),
+        ("", None),
+        ("a.", None),
+        ("a b", None),
+    ],
+)
+def test_paths(source: str, keys: tuple[str, ...] | None) -> None:
+    """Keys that are written out, and nothing else."""
+    assert path(list(tokens(source))) == keys
 
 
 @given(st.text(alphabet="abnodes .'\"\\/{}[]()rb\n,+map1", max_size=40))
@@ -146,4 +189,4 @@ def test_tokens_cover_the_text(source: str) -> None:
         assert source.startswith(token.text, token.start)
         rest = rest[: token.start] + rest[token.start + len(token.text) :]
     assert all(not line.split("//")[0].strip() for line in rest.split("\n"))
-    assert tolled(source).replace(".T()", "").replace(".C()", "") == source
+    assert re.sub(r"\.[TC]\(\d+\)", "", tolled(source)) == source

@@ -13,9 +13,7 @@ from bluev_actors.workflows.run_state import NodeState, RunState
 def state_of(seconds: dict[str, float]) -> RunState:
     """A run whose nodes took so long."""
     state = RunState("r", "w")
-    state.nodes = {
-        node_id: NodeState("completed", 1, 0.0, 0.0, duration) for node_id, duration in seconds.items()
-    }
+    state.nodes = {node_id: NodeState("completed", 1, 0.0, 0.0, duration) for node_id, duration in seconds.items()}
     return state
 
 
@@ -53,7 +51,12 @@ def test_a_long_path_names_its_slowest() -> None:
     assert (told["length"], told["seconds"]) == (count, count * (count + 1) / 2)
 
 
-@given(st.integers(1, 7).flatmap(lambda n: st.tuples(st.just(n), st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1))))), st.data())
+@given(
+    st.integers(1, 7).flatmap(
+        lambda n: st.tuples(st.just(n), st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1))))
+    ),
+    st.data(),
+)
 def test_no_way_is_longer(shape: tuple[int, list[tuple[int, int]]], data: st.DataObject) -> None:
     """As the longest of all ways, tried one by one."""
     count, pairs = shape

@@ -68,9 +68,12 @@ def naive(workflow: Workflow, outcomes: dict[str, str]) -> dict[str, str]:
 
 
 def _fate(node: Node, edges: Sequence[Edge], fate: dict[str, str], outcomes: dict[str, str]) -> str:
-    arrived, causes = 0, []
+    arrived = 0
+    causes: list[str] = []
     for edge in edges:
-        gave, cause = produced(outcomes[edge.from_node]) if fate[edge.from_node] == "start" else ((), fate[edge.from_node])
+        gave, cause = (
+            produced(outcomes[edge.from_node]) if fate[edge.from_node] == "start" else ((), fate[edge.from_node])
+        )
         if edge.from_output in gave:
             arrived += 1
         else:

@@ -128,7 +128,9 @@ def test_a_free_name_that_nothing_came_to_is_not_there() -> None:
 
 def test_sources_are_told_with_the_values() -> None:
     """So that a merge can say whose value it took."""
-    gathered = gather_inputs(MANY, edges(["a.x -> in", "b.x -> in", "c.x -> in"]), {"a": {"x": 1}, "c": {"x": 3}}.get, {})
+    gathered = gather_inputs(
+        MANY, edges(["a.x -> in", "b.x -> in", "c.x -> in"]), {"a": {"x": 1}, "c": {"x": 3}}.get, {}
+    )
     assert gathered.sources == {"in": ["a", "c"]}
 
 

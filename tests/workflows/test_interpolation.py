@@ -35,7 +35,6 @@ SCOPE: dict[str, Json] = {"x": [1, {"a": None}], "city": "Oslo", "n": 3}
         (" ${n}", " 3"),
         ("to ${city}!", "to Oslo!"),
         ("${city}${city}", "OsloOslo"),
-        ("${x}", [1, {"a": None}]),
         ("all: ${x}", 'all: [1,{"a":null}]'),
         ("${null}/${true}/${1.5}", "null/true/1.5"),
         ("${ {'a': '}'}.a }", "}"),

@@ -40,5 +40,5 @@ def test_everything_weighs_something(value: Json) -> None:
 
 def test_long_texts_weigh_more() -> None:
     """A text of a million characters is no small thing."""
-    assert weigh("a" * 1_000_000) == 10_001
-    assert weigh({"key": ["a" * 1000, 1, None]}) == 1 + 1 + (1 + 11 + 1 + 1)
+    assert weigh("a" * 1_000_000) == 20_001
+    assert weigh({"key": ["a" * 1000, 1, None]}) == 1 + 1 + (1 + 21 + 1 + 1)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from graphlib import CycleError, TopologicalSorter
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bluev_actors.workflows import order
 from bluev_actors.workflows.graph import Edge
 from bluev_actors.workflows.order import MAX_CYCLES, Upstream, find_cycles
+
+if TYPE_CHECKING:
+    import pytest
 
 Pairs: TypeAlias = list[tuple[int, int]]
 PAIRS = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)).filter(lambda pair: pair[0] != pair[1]))

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 TYPES = st.recursive(st.sampled_from(SIMPLE_TYPES), lambda inner: inner.map("list[{}]".format), max_leaves=3)
 
 
-@pytest.mark.parametrize("name", ["", "str", "list[]", "list[str]", "list[list[x]]", "List[int]", "list[int", "int ", "list[int]]"])
+@pytest.mark.parametrize(
+    "name", ["", "str", "list[]", "list[str]", "list[list[x]]", "List[int]", "list[int", "int ", "list[int]]"]
+)
 def test_what_is_no_type(name: str) -> None:
     """Names that somebody may write."""
     assert not is_type(name)

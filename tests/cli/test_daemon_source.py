@@ -1,0 +1,51 @@
+"""A run of a daemon, followed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+
+from bluev_actors.cli.daemon_source import DaemonSource
+from bluev_actors.client import connect
+from bluev_actors.errors import ConnectionLostError
+from bluev_actors.protocol.messages import RunEventMessage
+
+if TYPE_CHECKING:
+    from bluev_actors.cli.source import Source
+    from bluev_actors.client.feed import RunUpdate
+    from tests.cli.conftest import Documents
+
+
+async def exhaust(source: Source) -> list[RunUpdate]:
+    """Everything there is to take."""
+    updates: list[RunUpdate] = []
+    while not source.exhausted:
+        updates += await source.take(0.02)
+    return updates
+
+
+def seqs(updates: list[RunUpdate]) -> list[int]:
+    """Places in the run."""
+    return [update.seq for update in updates if isinstance(update, RunEventMessage)]
+
+
+async def test_a_run_there(daemon: str, documents: Documents, nursery: trio.Nursery) -> None:
+    """The same messages from a daemon."""
+    async with connect(daemon) as client:
+        source = DaemonSource(await client.execute(documents.hello(id="there")))
+        nursery.start_soon(source.pump)
+        updates = await exhaust(source)
+        assert seqs(updates) == [1, 2, 3, 4]
+        assert source.state.status == "completed"
+
+
+async def test_a_daemon_that_is_lost(daemon: str, documents: Documents, nursery: trio.Nursery) -> None:
+    """First what came, then the loss."""
+    async with connect(daemon) as client:
+        source = DaemonSource(await client.execute(documents.waiting(id="lost")))
+        nursery.start_soon(source.pump)
+        await trio.testing.wait_all_tasks_blocked()
+    with pytest.raises(ConnectionLostError):
+        await exhaust(source)

@@ -1,0 +1,201 @@
+"""What clients may ask of the runtime, whichever way they ask."""
+
+# What is hidden is looked at where nothing shown would tell of a leak or a bug.
+# pyright: reportPrivateUsage=false
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+import trio
+
+from bluev_actors.daemon import commands
+from bluev_actors.daemon.commands import Caller
+from bluev_actors.errors import ProtocolError, RefusedError, RunNotFoundError
+from bluev_actors.protocol.messages import (
+    ControlWorkflow,
+    ExecuteWorkflow,
+    Signal,
+    ValidateWorkflow,
+    WorkflowExecutionError,
+    WorkflowExecutionStarted,
+    WorkflowValidationError,
+)
+from bluev_actors.testing import EmbeddedDaemon, chain, open_daemon, step, workflow
+from bluev_actors.workflows.options import RunOptions
+
+VIRTUAL_TIME = True
+
+ALICE = Caller("alice", "token-of-alice")
+QUICK = workflow("quick", step("a", "constant", value=1))
+SLOW = chain("slow", step("a", "delay", seconds=1), step("b", "delay", seconds=1))
+
+
+async def start(daemon: EmbeddedDaemon, message: ExecuteWorkflow) -> commands.Start:
+    """Start a run for Alice."""
+    return await commands.execute(daemon.hub, ALICE, message, daemon.runtime.new_run_id())
+
+
+async def test_a_run_belongs_to_its_caller() -> None:
+    """Session and principal are kept with it, and it has the id that was asked for."""
+    async with open_daemon() as daemon:
+        reply = await commands.execute(daemon.hub, ALICE, ExecuteWorkflow(workflow=SLOW), "run-mine")
+        assert isinstance(reply, WorkflowExecutionStarted)
+        assert (reply.run_id, reply.seq, reply.cursor) == ("run-mine", 1, None)
+        run = daemon.runtime.find(run_id="run-mine")
+        assert (run.session_id, run.principal) == ("alice", "token-of-alice")
+
+
+async def test_a_queued_run_says_so() -> None:
+    """Event 1 of a run that has to wait tells its state."""
+    async with open_daemon() as daemon:
+        await start(daemon, ExecuteWorkflow(workflow=SLOW))
+        queued = await start(daemon, ExecuteWorkflow(workflow=SLOW, options=RunOptions(if_running="queue")))
+        assert isinstance(queued, WorkflowExecutionStarted)
+        assert queued.state == "queued"
+
+
+async def test_what_is_refused_repeats_the_request_id() -> None:
+    """Each kind of refusal answers its request."""
+    async with open_daemon() as daemon:
+        await start(daemon, ExecuteWorkflow(workflow=SLOW))
+        wrong = await start(daemon, ExecuteWorkflow(workflow={}, request_id="a"))
+        running = await start(daemon, ExecuteWorkflow(workflow=SLOW, request_id="b"))
+        stored = await start(daemon, ExecuteWorkflow(workflow_id="x", request_id="c"))
+        daemon.hub.draining = True
+        late = await start(daemon, ExecuteWorkflow(workflow=QUICK, request_id="d"))
+        assert isinstance(wrong, WorkflowValidationError)
+        refusals = [cast("WorkflowExecutionError", reply).code for reply in (running, stored, late)]
+        assert refusals == ["workflow_already_running", "workflow_not_found", "draining"]
+        assert [wrong.request_id, running.request_id, stored.request_id, late.request_id] == list("abcd")
+
+
+async def test_a_refused_request_may_be_made_again() -> None:
+    """What was not accepted is not remembered."""
+    async with open_daemon() as daemon:
+        first = await start(daemon, ExecuteWorkflow(workflow=SLOW))
+        assert isinstance(first, WorkflowExecutionStarted)
+        message = ExecuteWorkflow(workflow=SLOW, request_id="again")
+        assert isinstance(await start(daemon, message), WorkflowExecutionError)
+        await daemon.runtime.find(run_id=first.run_id).stop()
+        await trio.sleep(1)
+        assert isinstance(await start(daemon, message), WorkflowExecutionStarted)
+
+
+async def test_a_run_that_begins_otherwise_is_a_bug() -> None:
+    """Event 1 is `workflow_execution_started`, and nothing else is told as if it were."""
+    async with open_daemon() as daemon:
+        run = await daemon.runtime.start(QUICK)
+        await run.result()
+        history = run.history
+
+        class Later:
+            run_id = run.run_id
+
+            @staticmethod
+            def history() -> Any:  # noqa: ANN401 - as the run's own
+                return history(1)
+
+        with pytest.raises(TypeError, match="begins with node_status_update"):
+            commands._first_event(daemon.hub, cast("Any", Later), None)
+
+
+async def test_validation_says_errors_and_warnings() -> None:
+    """A field nothing reads is a hint, an unknown type an error."""
+    async with open_daemon() as daemon:
+        document = {"id": "w", "nodes": [{"id": "a", "type": "noop", "cache": "by_inputs"}, {"id": "b", "type": "?"}]}
+        verdict = await commands.validate(daemon.hub, ValidateWorkflow(workflow=document, request_id="v"))
+        assert verdict.request_id == "v"
+        assert [error["code"] for error in verdict.errors][:1] != []
+        assert "not_supported_yet" in [warning["code"] for warning in verdict.warnings]
+
+
+async def test_which_run_is_meant() -> None:
+    """A run id counts; a workflow id beside it has to agree; alone it means the live one, else the latest."""
+    async with open_daemon() as daemon:
+        first = await daemon.runtime.start(QUICK)
+        await first.result()
+        second = await daemon.runtime.start(QUICK)
+        assert commands.find_run(daemon.hub, first.run_id, None) is first
+        assert commands.find_run(daemon.hub, first.run_id, "quick") is first
+        assert commands.find_run(daemon.hub, None, "quick") is second
+        for run_id, workflow_id in ((first.run_id, "slow"), ("none", None), (None, "none")):
+            with pytest.raises(RunNotFoundError):
+                commands.find_run(daemon.hub, run_id, workflow_id)
+
+
+async def test_several_live_runs_are_ambiguous() -> None:
+    """A workflow id alone does not say which one, so it is refused and nothing is steered."""
+    async with open_daemon() as daemon:
+        for _ in range(2):
+            await daemon.runtime.start(SLOW, options=RunOptions(concurrent=True))
+        with pytest.raises(RefusedError, match="several"):
+            commands.find_run(daemon.hub, None, "slow")
+        reply = await commands.control(daemon.hub, ALICE, ControlWorkflow(workflow_id="slow", action="stop"))
+        assert (reply.status, reply.code) == ("rejected", "ambiguous_run")
+        signalled = commands.signal(daemon.hub, Signal(workflow_id="slow", node_id="a"))
+        assert (signalled.status, signalled.code, signalled.run_id) == ("rejected", "ambiguous_run", None)
+
+
+async def test_a_pause_with_its_clocks() -> None:
+    """`until` resumes by itself, at that wall time."""
+    async with open_daemon() as daemon:
+        run = await daemon.runtime.start(SLOW)
+        message = ControlWorkflow(run_id=run.run_id, action="pause", mode="hard", until="2026-01-01T00:01:00Z")
+        reply = await commands.control(daemon.hub, ALICE, message)
+        assert (reply.status, reply.state) == ("acknowledged", "pausing")
+        await run.result()
+        assert daemon.hub.timestamp() > "2026-01-01T00:01:00"
+        assert run.state.pauses[0].mode == "hard"
+
+
+@pytest.mark.parametrize("mode", [None, "graceful", "kill"])
+async def test_each_way_to_stop(mode: Any) -> None:  # noqa: ANN401 - the wire's own words
+    """All of them end the run."""
+    async with open_daemon() as daemon:
+        run = await daemon.runtime.start(SLOW)
+        message = ControlWorkflow(run_id=run.run_id, action="stop", mode=mode, request_id="s")
+        reply = await commands.control(daemon.hub, ALICE, message)
+        assert (reply.status, reply.request_id) == ("acknowledged", "s")
+        await trio.sleep(1)
+        assert run.state.status == "stopped"
+
+
+async def test_a_control_that_was_refused_says_why() -> None:
+    """The code of the table, a sentence, and what the run is."""
+    async with open_daemon() as daemon:
+        run = await daemon.runtime.start(QUICK)
+        await run.result()
+        reply = await commands.control(daemon.hub, ALICE, ControlWorkflow(run_id=run.run_id, action="resume"))
+        assert (reply.status, reply.code, reply.state) == ("rejected", "run_finished", "completed")
+        assert reply.message
+
+
+async def test_a_request_id_belongs_to_one_request() -> None:
+    """A start and a control of one session do not share an id."""
+    async with open_daemon() as daemon:
+        await start(daemon, ExecuteWorkflow(workflow=SLOW, request_id="one"))
+        with pytest.raises(ProtocolError, match="something else"):
+            await commands.control(
+                daemon.hub, ALICE, ControlWorkflow(workflow_id="slow", action="stop", request_id="one")
+            )
+
+
+@pytest.mark.parametrize(
+    ("workflow_id", "node_id", "status", "code"),
+    [
+        ("none", "a", "not_found", "not_found"),
+        ("quick", "none", "not_found", "not_found"),
+        ("quick", "a", "rejected", "run_finished"),
+        ("slow", "a", "rejected", "not_supported_yet"),
+    ],
+)
+async def test_why_a_signal_is_refused(workflow_id: str, node_id: str, status: str, code: str) -> None:
+    """The most basic reason is given."""
+    async with open_daemon() as daemon:
+        await (await daemon.runtime.start(QUICK)).result()
+        await daemon.runtime.start(SLOW)
+        reply = commands.signal(daemon.hub, Signal(workflow_id=workflow_id, node_id=node_id, request_id="s"))
+        assert (reply.status, reply.code, reply.request_id) == (status, code, "s")
+        assert reply.message
