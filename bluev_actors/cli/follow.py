@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import trio
 
+from bluev_actors.client.helpers import open_helpers
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -40,12 +42,13 @@ class Interrupts:
     Attributes:
         came: whether one has come.
         react: called with the first one instead of ending the work.
+        scope: what the work is done in.
     """
 
     def __init__(self, scope: trio.CancelScope) -> None:
         self.came = False
         self.react: Callable[[], Awaitable[object]] | None = None
-        self._scope = scope
+        self.scope = scope
 
     async def listen(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Wait for signals. A task of its own."""
@@ -58,7 +61,7 @@ class Interrupts:
     async def _act(self) -> None:
         react, self.react = self.react, None
         if react is None:
-            self._scope.cancel()
+            self.scope.cancel()
         else:
             await react()
 
@@ -69,17 +72,24 @@ async def until_interrupted(work: Work) -> int:
     Ctrl-C ends it, unless it says what else Ctrl-C is to do. The tasks it starts in its nursery end with it.
     """
     code, failure = LEFT, None
-    # The listener outlives the work, so that another Ctrl-C while it unwinds is heard, and not a KeyboardInterrupt.
-    async with trio.open_nursery() as outer:
-        async with trio.open_nursery() as nursery:
-            interrupts = Interrupts(nursery.cancel_scope)
-            await outer.start(interrupts.listen)
+    interrupts = Interrupts(trio.CancelScope())
+    try:
+        async with trio.open_nursery() as listening:
+            await listening.start(interrupts.listen)
             try:
-                code = await work(nursery, interrupts)
-            except Exception as error:  # noqa: BLE001 - raised again below, bare and not in the nurseries' groups
+                with interrupts.scope:
+                    code = await _with_helpers(work, interrupts)
+            except Exception as error:  # noqa: BLE001 - raised again below, bare and not in the nursery's group
                 failure = error
-            nursery.cancel_scope.cancel()
-        outer.cancel_scope.cancel()
+            listening.cancel_scope.cancel()
+    except* KeyboardInterrupt:
+        # A Ctrl-C that comes while all this ends is handed back by the listener. It asks for what is happening.
+        interrupts.came = True
     if failure is not None:
         raise failure
     return LEFT if interrupts.came else code
+
+
+async def _with_helpers(work: Work, interrupts: Interrupts) -> int:
+    async with open_helpers() as nursery:
+        return await work(nursery, interrupts)

@@ -17,11 +17,8 @@ from attrs import frozen
 
 from bluev_actors.daemon.logs import configure_logging
 from bluev_actors.daemon.tree import Daemon, open_daemon_tree
-from bluev_actors.engine.node_types import Catalogue
-from bluev_actors.engine.nodes import BUILT_INS
-from bluev_actors.engine.plugins import entry_point_nodes, load_nodes
+from bluev_actors.engine.plugins import gather_catalogue
 from bluev_actors.engine.runtime import open_runtime
-from bluev_actors.errors import NodeTypeError
 from bluev_actors.protocol.codes import CloseCode
 from bluev_actors.protocol.messages import PROTOCOL, ServerDraining
 
@@ -87,7 +84,7 @@ async def serve(
         NodeTypeError: a node type cannot be loaded, or its name is taken.
         ListenError: the port cannot be opened.
     """
-    catalogue, problems = catalogue_of(settings)
+    catalogue, problems = gather_catalogue(settings.nodes, settings.allow)
     async with (
         open_runtime(catalogue=catalogue, limits=settings.runs) as runtime,
         open_daemon_tree(runtime, settings) as daemon,
@@ -114,27 +111,6 @@ async def _time_to_go(
                 signal.signal(number, signal.SIG_DFL)
 
         yield first_signal
-
-
-def catalogue_of(settings: Settings) -> tuple[Catalogue, list[str]]:
-    """All node types of a daemon, and a sentence for each plug-in that had to be left out.
-
-    The user's own come before those of installed packages: who names a file means it.
-
-    Raises:
-        NodeTypeError: a named file or module has none, or one whose name is taken.
-    """
-    catalogue = Catalogue(BUILT_INS, settings.allow)
-    for reference in settings.nodes:
-        for node_type in load_nodes(reference):
-            catalogue.add(node_type)
-    plugins, problems = entry_point_nodes()
-    for _, node_type in plugins:
-        try:
-            catalogue.add(node_type)
-        except NodeTypeError as error:
-            problems.append(f"{error}; it is left out")
-    return catalogue, problems
 
 
 def _ready(daemon: Daemon, problems: Iterable[str]) -> Ready:

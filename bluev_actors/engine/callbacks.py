@@ -64,6 +64,13 @@ NAMES: Final[dict[type, str]] = {
 CALLBACK_NAMES: Final = frozenset(NAMES.values())
 
 
+def check_name(name: str) -> None:
+    """Raise a `ValueError` unless there is a callback of this name."""
+    if name not in CALLBACK_NAMES:
+        known = ", ".join(sorted(CALLBACK_NAMES))
+        raise ValueError(f"there is no callback {name!r}; there are {known}")
+
+
 class CallbackReader(Actor[Never]):
     """Reads one run and calls its callbacks.
 

@@ -66,7 +66,7 @@ class NodeContext:
     """The names of its outputs that have a connection, `done` and `error` left out."""
     resume_state: Json | None
     """What the last checkpoint of this node kept; None when there is none."""
-    _port: RunPort
+    _port: RunPort = field(alias="port")
     params: JsonObject = Factory(dict)
     """The settings, evaluated, with the defaults filled in."""
     inputs: JsonObject = Factory(dict)

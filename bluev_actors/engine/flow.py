@@ -52,9 +52,9 @@ EXECUTOR_CRASHED: Final = "executor_crashed"
 class Effects:
     """What there is to do, once what led to it is on record."""
 
-    launches: list[NodeStarted] = Factory(list)
-    cancels: list[str] = Factory(list)
-    backoffs: list[tuple[str, float]] = Factory(list)
+    launches: list[NodeStarted] = Factory(list[NodeStarted])
+    cancels: list[str] = Factory(list[str])
+    backoffs: list[tuple[str, float]] = Factory(list[tuple[str, float]])
     """Nodes to try again, and in how many seconds."""
 
 
@@ -166,7 +166,7 @@ class Flow:
         if self.state.status == "stopping":
             self._finish_stopped()
         elif self.failure is not None:
-            self._finish_failed(self.failure)
+            self.finish_failed(self.failure)
         elif not self._frontier.unsettled:
             self._finish_completed()
         elif self.state.status == "pausing":
@@ -294,7 +294,8 @@ class Flow:
         results, outputs = results_of(self.state, self._workflow), outputs_of(self.state, self._workflow)
         self._writer.add(RunCompleted(results, self._summary("completed"), outputs))
 
-    def _finish_failed(self, error: ErrorDetail) -> None:
+    def finish_failed(self, error: ErrorDetail) -> None:
+        """End the run as failed; nothing of it may be in flight any more."""
         self._cancel_the_rest("fail_fast")
         self._writer.add(RunFailed(error, self._summary("failed")))
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast, overload
 from attrs import evolve, frozen
 
 from bluev_actors.engine.signatures import CONTEXT, Signature, name_of, read_signature
-from bluev_actors.errors import NodeTypeError
+from bluev_actors.errors import NodeTypeError, Permanent
 from bluev_actors.workflows.graph import AFTER, DONE, ERROR, TriggerRule
 from bluev_actors.workflows.kinds import NOTHING, NodeKind, Param, Port
 
@@ -49,16 +49,15 @@ class NodeType:
         """Read what the function returned.
 
         Raises:
-            NodeTypeError: it is not outputs by name, or not by the names that the kind declares.
+            Permanent: it is not outputs by name, or not by the names that the kind declares.
         """
         if self.single_output is not None:
             return {self.single_output: returned}
         if returned is None:
             return {}
         if not isinstance(returned, dict):
-            raise NodeTypeError(
-                f"{self.kind.name} returned {type(returned).__name__}; it has to return its outputs by name"
-            )
+            message = f"{self.kind.name} returned {type(returned).__name__}; it has to return its outputs by name"
+            raise Permanent(message, code="invalid_output")
         outputs = cast("JsonObject", returned)
         self._check_names(outputs)
         return outputs
@@ -68,7 +67,8 @@ class NodeType:
         strangers = [] if self.kind.free_outputs else [name for name in outputs if name not in known]
         if strangers:
             has = ", ".join(sorted(known)) or "none"
-            raise NodeTypeError(f"{self.kind.name} returned the output {strangers[0]!r}; it has {has}")
+            message = f"{self.kind.name} returned the output {strangers[0]!r}; it has {has}"
+            raise Permanent(message, code="invalid_output")
 
     def from_source(self, source: str) -> NodeType:
         """The same type, said to come from `source`."""

@@ -1,7 +1,7 @@
 """Values on their way between a run and the code of its nodes: as plain JSON, and as copies.
 
-A node may go on with a list that it has given out, or sort one that it was given; what is on record must not change with
-it. And what passes for a float may be one of another library's, which no encoder of ours knows.
+A node may go on with a list that it has given out, or sort one that it was given; what is on record must not change
+with it. And what passes for a float may be one of another library's, which no encoder of ours knows.
 """
 
 from __future__ import annotations

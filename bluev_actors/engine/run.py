@@ -102,7 +102,8 @@ class Run(Supervisor[RunCommand]):
         self._executors: dict[str, NodeExecutor] = {}
         self._timers = Timers(self.start_child, self.cancel_child)
         self._voice = RunVoice(desk, self._writer, self._timers.arm)
-        self._graces: dict[str, list[str]] = {}
+        self._told: set[NodeExecutor] = set()
+        self._graces: dict[str, list[NodeExecutor]] = {}
         self._grace_numbers = count()
         desk.writer = self._writer
 
@@ -130,6 +131,7 @@ class Run(Supervisor[RunCommand]):
 
     def _recover(self) -> None:
         self._flow.recover()
+        self._arm_pause_ends()
         now = self._desk.now()
         for node_id, node in self.state.nodes.items():
             if node.status == "retrying":
@@ -146,15 +148,21 @@ class Run(Supervisor[RunCommand]):
             self.stop()
 
     def _carry_out(self, effects: Effects) -> None:
-        for node_id in effects.cancels:
-            if node_id in self._executors:
-                self.cancel_child(node_id, self._flow.causes[node_id])
-        if effects.cancels:
-            number = str(next(self._grace_numbers))
-            self._graces[number] = effects.cancels
-            self._timers.arm(f"grace/{number}", self._settings.grace + GRACE_MARGIN)
+        self._tell_to_end([self._executors[it] for it in effects.cancels if it in self._executors])
         for node_id, seconds in effects.backoffs:
             self._back_off(node_id, seconds)
+
+    def _tell_to_end(self, executors: list[NodeExecutor]) -> None:
+        """Cancel those that were not told before; who is still there after its grace is named, once."""
+        news = [executor for executor in executors if executor not in self._told]
+        for executor in news:
+            node_id = executor.context.node_id
+            self.cancel_child(node_id, self._flow.causes[node_id])
+        if news:
+            self._told.update(news)
+            number = str(next(self._grace_numbers))
+            self._graces[number] = news
+            self._timers.arm(f"grace/{number}", self._settings.grace + GRACE_MARGIN)
 
     def _launch(self, launches: list[NodeStarted]) -> None:
         """Start the executors of nodes whose start is on record, unless a control was quicker."""
@@ -182,7 +190,7 @@ class Run(Supervisor[RunCommand]):
             self._alarm(name)
 
     def _executor_ended(self, node_id: str, exit_: Exit) -> None:
-        self._executors.pop(node_id, None)
+        self._forget_executor(node_id)
         elapsed = self._clocks.stop(node_id)
         outcome = exit_.result
         if isinstance(outcome, Succeeded):
@@ -194,12 +202,18 @@ class Run(Supervisor[RunCommand]):
             self._flow.cancelled(node_id)
         else:
             self._executor_crashed(node_id, exit_)
-        if not self._flow.causes and self._graces:
-            self._timers.disarm("grace/")
-            self._graces.clear()
         self._go_on()
 
+    def _forget_executor(self, node_id: str) -> None:
+        executor = self._executors.pop(node_id)
+        self._told.discard(executor)
+        if not self._told and self._graces:
+            self._timers.disarm("grace/")
+            self._graces.clear()
+
     def _note_exception(self, node_id: str, outcome: Failed) -> None:
+        """Keep what the node raised, for callbacks; one of an earlier attempt is not meant any more."""
+        self._desk.exceptions.pop(node_id, None)
         if outcome.exception is not None:
             self._desk.exceptions[node_id] = outcome.exception
 
@@ -240,17 +254,15 @@ class Run(Supervisor[RunCommand]):
         self._flow.retry_due(node_id)
         self._go_on()
 
-    def _name_the_disobedient(self, cancelled: list[str]) -> None:
-        for node_id in (it for it in cancelled if it in self._flow.causes):
+    def _name_the_disobedient(self, told: list[NodeExecutor]) -> None:
+        for context in (executor.context for executor in told if executor in self._told):
             message = "does not end although it was cancelled; the run waits for it"
-            attempt = self.state.nodes[node_id].attempt
-            self._voice.say(NodeLog(node_id, attempt, "warning", message, "node_ignored_cancel"))
+            self._voice.remark(NodeLog(context.node_id, context.attempt, "warning", message, "node_ignored_cancel"))
 
     def _arm_run_timeout(self) -> None:
         timeout = self._desk.record.options.timeout or self._settings.timeout
         if timeout is not None and self.state.status in ("running", "pausing"):
-            used = self._desk.now() - self.state.started_at - self.state.paused_for
-            self._timers.arm("run-timeout", timeout - used)
+            self._timers.arm("run-timeout", timeout - self.state.time_used(self._desk.now()))
 
     def _time_out(self) -> None:
         self._flow.fail(ErrorDetail("run_timeout", "the run took longer than its timeout"), at_once=True)
@@ -285,10 +297,19 @@ class Run(Supervisor[RunCommand]):
         self._clocks.hold()
         self._timers.disarm("retry/")
         self._timers.disarm("run-timeout")
-        if message.until is not None:
-            self._timers.arm("pause-until", message.until - self._desk.now())
+        ends = {"pause-until": message.until}
         if message.timeout is not None:
-            self._timers.arm("pause-timeout", message.timeout)
+            ends["pause-timeout"] = self._desk.now() + message.timeout
+        self._desk.pause_ends = {name: at for name, at in ends.items() if at is not None}
+        self._arm_pause_ends()
+
+    def _arm_pause_ends(self) -> None:
+        for name, at in self._desk.pause_ends.items():
+            self._timers.arm(name, at - self._desk.now())
+
+    def _end_pause_clocks(self) -> None:
+        self._desk.pause_ends = {}
+        self._timers.disarm("pause-")
 
     @handles
     async def resume(self, _message: ResumeRun) -> ControlOutcome:
@@ -299,7 +320,7 @@ class Run(Supervisor[RunCommand]):
         return self._outcome("resume", ruling)
 
     def _resume(self, reason: str | None = None) -> None:
-        self._timers.disarm("pause-")
+        self._end_pause_clocks()
         self._flow.resume(reason)
         for node_id, seconds in self._clocks.release().items():
             self._timers.arm(f"retry/{node_id}", seconds)
@@ -320,8 +341,9 @@ class Run(Supervisor[RunCommand]):
     def _stop(self) -> ControlOutcome:
         self._flow.stop()
         outcome = self._outcome("stop", "do")
-        for prefix in ("retry/", "run-timeout", "pause-"):
-            self._timers.disarm(prefix)
+        self._end_pause_clocks()
+        self._timers.disarm("retry/")
+        self._timers.disarm("run-timeout")
         self._go_on()
         return outcome
 

@@ -37,6 +37,7 @@ class RunDesk:
         params: the compiled params of its nodes.
         writer: the pen of the living incarnation; None before the first.
         exceptions: what nodes that failed for good had raised, for callbacks in process.
+        pause_ends: when a pause ends by itself, by the name of its timer; wall time, in seconds since 1970.
     """
 
     record: RunRecord
@@ -49,4 +50,5 @@ class RunDesk:
     want_turn: Callable[[], None]
     params: Mapping[str, NodeParams]
     writer: RunWriter | None = None
-    exceptions: dict[str, BaseException] = Factory(dict)
+    exceptions: dict[str, BaseException] = Factory(dict[str, BaseException])
+    pause_ends: dict[str, float] = Factory(dict[str, float])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 from attrs import define, field
 
-from bluev_actors.engine.callbacks import CALLBACK_NAMES, Callback
+from bluev_actors.engine.callbacks import Callback, check_name
 from bluev_actors.engine.event_reader import EventReader
 from bluev_actors.engine.run import PauseRun, ResumeRun, RunCommand, StopRun
 from bluev_actors.errors import (
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 CONTROL_TIMEOUT: Final = 30.0
 """Seconds within which a run has to answer a control; it awaits nothing, so this is a sign of a blocked loop."""
+RESTART_WAIT: Final = 0.01
+"""Seconds between two tries to reach a run's actor that has crashed and is on its way back."""
 
 
 @define(eq=False)
@@ -64,9 +66,7 @@ class ExecutionContext:
         Raises:
             ValueError: there is no callback of this name.
         """
-        if name not in CALLBACK_NAMES:
-            known = ", ".join(sorted(CALLBACK_NAMES))
-            raise ValueError(f"there is no callback {name!r}; there are {known}")
+        check_name(name)
         self._callbacks[name].append(callback)
         self._begin()
 
@@ -87,6 +87,7 @@ class RunHandle:
     _follow: Callable[[int], trio.Event]
     ref: Ref[RunCommand] | None = None
     _callbacks: trio.Event | None = None
+    _begun: trio.Event = field(factory=trio.Event, init=False)
     context: ExecutionContext = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -149,11 +150,15 @@ class RunHandle:
         """Wait for its end.
 
         Raises:
-            RunNotFoundError: it was forgotten meanwhile.
+            RunNotFoundError: it never began.
         """
         await trio.lowlevel.checkpoint()
-        while not self.desk.journal.has_ended(self.run_id):
-            await self.desk.journal.changed(self.run_id)
+        try:
+            while not self.desk.journal.has_ended(self.run_id):
+                await self.desk.journal.changed(self.run_id)
+        except RunNotFoundError:
+            if not self.state.ended:
+                raise
 
     async def result(self) -> JsonObject:
         """Wait for its end, and for the last of its callbacks; to cancel the waiting does not stop the run.
@@ -164,7 +169,7 @@ class RunHandle:
         Raises:
             RunFailedError: it failed.
             RunStoppedError: it was stopped.
-            RunNotFoundError: it was forgotten meanwhile.
+            RunNotFoundError: it never began.
         """
         await self.ended()
         if self._callbacks is not None:
@@ -202,23 +207,36 @@ class RunHandle:
         """End the run now; `kill` gives clean-ups no time."""
         return await self._control("stop", StopRun(mode))
 
+    def begin(self, ref: Ref[RunCommand] | None) -> None:
+        """Note that its actor lives; None: that it never will."""
+        self.ref = ref
+        self._begun.set()
+
     async def _control(self, action: Action, command: PauseRun | ResumeRun | StopRun) -> ControlOutcome:
-        try:
-            return await self._ask(command)
-        except ActorRestartingError:
-            return await self._ask(command)
-        except ActorStoppedError:
-            return self._too_late(action)
+        """Ask the run's actor; while that is between two incarnations, wait for the next."""
+        give_up_at = trio.current_time() + CONTROL_TIMEOUT
+        while True:
+            try:
+                return await self._ask(command)
+            except ActorStoppedError:
+                return self._too_late(action)
+            except ActorRestartingError:
+                if self.state.ended:
+                    return self._too_late(action)
+                if trio.current_time() >= give_up_at:
+                    raise
+            await trio.sleep(RESTART_WAIT)
 
     async def _ask(self, command: PauseRun | ResumeRun | StopRun) -> ControlOutcome:
+        await self._begun.wait()
         if self.ref is None:
-            raise RunNotFoundError(f"run {self.run_id} has not begun")
+            raise RunNotFoundError(f"run {self.run_id} never began")
         return await self.ref.ask(command, timeout=CONTROL_TIMEOUT, urgent=True)
 
     def _too_late(self, action: Action) -> ControlOutcome:
         """The answer for a run whose actor is gone."""
         state, ruling = self.state, judge(action, self.state.status)
-        accepted = ruling == "nothing"
+        accepted, what = ruling == "nothing", "has ended: it is" if self.state.ended else "is going down; it was"
         return ControlOutcome(
             run_id=self.run_id,
             workflow_id=self.workflow_id,
@@ -226,8 +244,8 @@ class RunHandle:
             accepted=accepted,
             status=state.status,
             seq=state.seq,
-            code=None if accepted else ruling,
-            message=None if accepted else f"the run has ended: it is {state.status}",
+            code=None if accepted else "run_finished" if state.ended else "invalid_state",
+            message=None if accepted else f"the run {what} {state.status}",
         )
 
     # --- callbacks ----------------------------------------------------------------------------------------------

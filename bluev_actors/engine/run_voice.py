@@ -55,6 +55,14 @@ class RunVoice:
         if excess == 1:
             message = f"more than {self._desk.limits.log_lines} lines; what follows is left out"
             event = NodeLog(event.node_id, event.attempt, "warning", message, "log_limit")
+        self._write(event)
+
+    def remark(self, line: NodeLog) -> None:
+        """Record a line about a node, which is none of its own and counts towards no limit."""
+        if not self._writer.state.ended:
+            self._write(line)
+
+    def _write(self, event: NodeLog | NodeEmitted) -> None:
         self._writer.add(event)
         self._writer.commit()
 

@@ -11,8 +11,10 @@ from bisect import insort
 from collections import deque
 from functools import partial
 from itertools import count
+from random import Random
 from typing import TYPE_CHECKING, Any, Final, Never
 
+import trio
 from attrs import Factory, define, field
 
 from bluev_actors.actors import (
@@ -24,27 +26,19 @@ from bluev_actors.actors import (
     Supervisor,
     child,
 )
-from bluev_actors.engine.callbacks import Callback, CallbackReader
+from bluev_actors.engine.callbacks import Callback, CallbackReader, check_name
 from bluev_actors.engine.event_reader import EventReader
+from bluev_actors.engine.flow import Flow
 from bluev_actors.engine.requests import RequestLog
 from bluev_actors.engine.run import Begin, Run
 from bluev_actors.engine.run_desk import RunDesk
 from bluev_actors.engine.run_handle import RunHandle
 from bluev_actors.engine.run_writer import RunWriter
 from bluev_actors.errors import ActorError, RefusedError, RunNotFoundError
-from bluev_actors.workflows.run_events import (
-    TERMINAL_EVENTS,
-    ErrorDetail,
-    NodeProgress,
-    Recorded,
-    RunFailed,
-)
-from bluev_actors.workflows.summary import summarise
+from bluev_actors.workflows.run_events import TERMINAL_EVENTS, ErrorDetail, NodeProgress, Recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    import trio
 
     from bluev_actors.engine.journal import Journal, RunRecord
     from bluev_actors.engine.limits import RuntimeLimits
@@ -159,11 +153,17 @@ class Runs:
         Raises:
             RefusedError: `workflow_already_running`, `too_many_runs`, `draining`.
         """
+        for name in callbacks:
+            check_name(name)
         await self._clear_the_way(record)
         queued = self._must_wait(record)
         handle = self._register(record, params, queued=queued)
         handle.add_callbacks(callbacks)
-        handle.ref = await self._start_actor(record.run_id, handle, queued=queued)
+        # What is registered is started: a caller who is cancelled here would leave a run that nobody can reach.
+        with trio.CancelScope(shield=True):
+            await self._start_actor(handle, queued=queued)
+        if queued:
+            self._admit()
         return handle
 
     async def _clear_the_way(self, record: RunRecord) -> None:
@@ -220,11 +220,13 @@ class Runs:
             params=params,
         )
 
-    async def _start_actor(self, run_id: str, handle: RunHandle, *, queued: bool) -> Ref[Any]:
+    async def _start_actor(self, handle: RunHandle, *, queued: bool) -> None:
         try:
-            return await self._supervising.ask(StartChild(run_spec(handle.desk, queued=queued)), timeout=30.0)
+            spec = run_spec(handle.desk, queued=queued)
+            handle.begin(await self._supervising.ask(StartChild(spec), timeout=30.0))
         except ActorError as error:
-            self._drop(run_id)
+            handle.begin(None)
+            self._drop(handle.run_id)
             raise RefusedError("internal_error", f"the run could not be started: {error}") from error
 
     @property
@@ -235,7 +237,7 @@ class Runs:
 
     def _follow(self, run_id: str, after: int) -> trio.Event:
         """Start the actor that calls a run's callbacks; the event says when the last one is through."""
-        actor = CallbackReader(self._handles[run_id].context, EventReader(self.journal, run_id, after))
+        actor = CallbackReader(self._by_run_id(run_id).context, EventReader(self.journal, run_id, after))
         spec = child(f"{run_id}:callbacks", lambda: actor, restart="temporary", kind="callbacks")
         self._supervising.tell(StartChild(spec), urgent=True)
         return actor.finished
@@ -317,14 +319,14 @@ class Runs:
     def give_up(self, run_id: str, exit_: Exit) -> None:
         """A run's actor will not come back; if the run had not ended, it has failed now."""
         handle = self._handles.get(run_id)
-        if handle is None or handle.state.ended:
+        if handle is None or self.journal.has_ended(run_id):
             return
         desk = handle.desk
         writer = desk.writer = RunWriter(desk.journal, desk.record, desk.now)
-        error = ErrorDetail("recovery_failed", f"the run could not be kept alive: {exit_}")
-        summary = summarise(writer.state, desk.record.workflow, ending="failed", at=desk.now())
-        writer.add(RunFailed(error, summary))
-        writer.commit()
+        if writer.state.seq:
+            error = ErrorDetail("recovery_failed", f"the run could not be kept alive: {exit_}")
+            Flow(writer, desk.kinds, desk.now, Random(0)).finish_failed(error)  # noqa: S311 - nothing is drawn
+            writer.commit()
 
 
 class RunsSupervisor(Supervisor[Never]):
@@ -338,7 +340,7 @@ class RunsSupervisor(Supervisor[Never]):
         """Take up the runs that have not ended; there are some when an earlier incarnation crashed."""
         for handle in self._runs.newest_first():
             if handle.ref is not None and not handle.state.ended:
-                handle.ref = self.start_child(run_spec(handle.desk))
+                handle.begin(self.start_child(run_spec(handle.desk)))
 
     async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:  # noqa: A002 - the hook's own signature
         """A run is over, or was given up."""

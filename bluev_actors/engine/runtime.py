@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -20,12 +21,15 @@ from bluev_actors.errors import InvalidWorkflowError, RefusedError
 from bluev_actors.workflows.options import RunOptions
 from bluev_actors.workflows.run_events import NodeProgress
 from bluev_actors.workflows.validation import GraphLimits, Verdict, parse_workflow
+from bluev_actors.workflows.values import is_list, is_object
 
 if TYPE_CHECKING:
     from bluev_actors.engine.callbacks import Callback
     from bluev_actors.engine.requests import RequestLog
     from bluev_actors.engine.run_handle import RunHandle
     from bluev_actors.workflows.values import JsonObject
+
+_log = logging.getLogger(__name__)
 
 LARGE: Final = 2_000
 """Nodes and connections beyond which a document is validated in a thread, so that nobody else waits."""
@@ -52,7 +56,7 @@ class Runtime:
     limits: RuntimeLimits
     now: Callable[[], float]
     runs: Runs = field(init=False)
-    _listeners: list[ProgressListener] = Factory(list)
+    _listeners: list[ProgressListener] = Factory(list[ProgressListener])
 
     def __attrs_post_init__(self) -> None:
         self.runs = Runs(self.journal, self.catalogue, self.limits, self.now, self._show_progress)
@@ -151,7 +155,10 @@ class Runtime:
 
     def _show_progress(self, run_id: str, workflow_id: str, progress: NodeProgress, at: float) -> None:
         for listener in tuple(self._listeners):
-            listener(run_id, workflow_id, progress, at)
+            try:
+                listener(run_id, workflow_id, progress, at)
+            except Exception:  # noqa: BLE001 - whoever listens, a run is never lost to it
+                _log.exception("a listener to progress raised; the run goes on without it")
 
     async def drain(self, timeout: float) -> None:
         """Take no new runs, give the live ones `timeout` seconds, then stop them.
@@ -183,8 +190,8 @@ async def open_runtime(
     catalogue: Catalogue | None = None,
     now: Callable[[], float] = time.time,
     limits: RuntimeLimits = RuntimeLimits(),
-) -> AsyncIterator[Runtime]:
-    """Open the engine; leaving the block stops every run.
+) -> AsyncGenerator[Runtime]:
+    """Open the engine; leaving the block, in whatever way, stops every run.
 
     Args:
         nodes: node types besides the built-in ones.
@@ -204,7 +211,11 @@ async def open_runtime(
     async with open_system() as system:
         runtime = Runtime(system, catalogue, MemoryJournal(limits.history), limits, now)
         runtime.runs.attach(await system.start(runtime.runs.spec()))
-        yield runtime
+        try:
+            yield runtime
+        finally:
+            with trio.CancelScope(shield=True):
+                await runtime.drain(0)
 
 
 def _refuse_unsupported(options: RunOptions) -> None:
@@ -214,7 +225,6 @@ def _refuse_unsupported(options: RunOptions) -> None:
 
 
 def _size(workflow: object) -> int:
-    if not isinstance(workflow, dict):
+    if not is_object(workflow):
         return 0
-    parts = (workflow.get("nodes"), workflow.get("connections"))
-    return sum(len(part) for part in parts if isinstance(part, list))
+    return sum(len(part) for name in ("nodes", "connections") if is_list(part := workflow.get(name)))

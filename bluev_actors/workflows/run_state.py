@@ -98,6 +98,9 @@ class RunState:
     pauses: list[Pause] = Factory(list[Pause])
     paused_since: float | None = None
     paused_for: float = 0.0
+    begun_at: float = 0.0
+    """When it left the queue; what it was paused before is `paused_in_queue`."""
+    paused_in_queue: float = 0.0
     results: JsonObject | None = None
     outputs: JsonObject | None = None
     summary: JsonObject | None = None
@@ -107,6 +110,13 @@ class RunState:
     def ended(self) -> bool:
         """Whether the run has had its terminal event."""
         return self.status in RUN_ENDED
+
+    def time_used(self, now: float) -> float:
+        """Seconds since it left the queue, pauses not counted: what its timeout is held against."""
+        if not self.begun:
+            return 0.0
+        standing = 0.0 if self.paused_since is None else now - self.paused_since
+        return now - self.begun_at - (self.paused_for - self.paused_in_queue) - standing
 
     def node(self, node_id: str) -> NodeState:
         """The state of a node; a fresh pending one when nothing has happened to it."""
@@ -122,7 +132,7 @@ def apply(state: RunState, recorded: Recorded) -> bool:
     if recorded.seq <= state.seq:
         return False
     apply_event(state, recorded.event, recorded.seq, recorded.at)
-    state.cursor = recorded.cursor
+    state.cursor = max(state.cursor, recorded.cursor)  # what is sent again has none
     return True
 
 
@@ -146,7 +156,8 @@ def apply_progress(state: RunState, progress: NodeProgress) -> None:
 def _run_started(state: RunState, event: RunStarted, at: float) -> None:
     state.started_at = at
     state.status = "queued" if event.queued else "running"
-    state.begun = not event.queued
+    if not event.queued:
+        _begin(state, at)
 
 
 def _run_status_changed(state: RunState, event: RunStatusChanged, at: float) -> None:
@@ -159,7 +170,12 @@ def _run_status_changed(state: RunState, event: RunStatusChanged, at: float) -> 
     elif event.status in ("running", "queued"):
         state.pause_mode = None
     state.status = event.status
-    state.begun = state.begun or event.status == "running"
+    if event.status == "running" and not state.begun:
+        _begin(state, at)
+
+
+def _begin(state: RunState, at: float) -> None:
+    state.begun, state.begun_at, state.paused_in_queue = True, at, state.paused_for
 
 
 def _count_pause(state: RunState, status: str, at: float) -> None:

@@ -14,14 +14,13 @@ import trio
 import trio.testing
 
 from bluev_actors.daemon.config import Settings
-from bluev_actors.daemon.server import RETRY_AFTER, Ready, catalogue_of, run_daemon, serve
-from bluev_actors.errors import ListenError, NodeTypeError
+from bluev_actors.daemon.server import RETRY_AFTER, Ready, run_daemon, serve
+from bluev_actors.errors import ListenError
 from bluev_actors.testing import chain, open_daemon, step
 from bluev_actors.testing.virtual_time import run_in_virtual_time
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
-    from pathlib import Path
 
 virtual = pytest.mark.trio(run=run_in_virtual_time)  # the others talk to real sockets, for which time must be real
 
@@ -172,44 +171,6 @@ async def test_a_port_that_is_taken() -> None:
 
 
 # --- node types -------------------------------------------------------------------------------------------
-
-MINE = """
-from bluev_actors import node
-
-@node
-async def shout(text: str) -> str:
-    return text.upper()
-"""
-
-
-def test_node_types_of_a_file(tmp_path: Path) -> None:
-    """`--nodes` adds to the built-in ones, and `--allow` switches on what touches the outside."""
-    file = tmp_path / "mine.py"
-    file.write_text(MINE)
-    catalogue, problems = catalogue_of(Settings(nodes=(str(file),), allow=("python",)))
-    assert {"shout", "delay"} <= {node_type.kind.name for node_type in catalogue}
-    assert "python" not in catalogue.disabled
-    assert problems == []
-
-
-def test_a_file_that_cannot_be_loaded(tmp_path: Path) -> None:
-    """The daemon does not come up without what the user named."""
-    with pytest.raises(NodeTypeError, match="no such file"):
-        catalogue_of(Settings(nodes=(str(tmp_path / "none.py"),)))
-
-
-def test_a_plugin_that_takes_a_name_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is reported, and the name stays with who had it."""
-    file = tmp_path / "mine.py"
-    file.write_text(MINE)
-    catalogue, _ = catalogue_of(Settings(nodes=(str(file),)))
-    plugins = [("package", catalogue["shout"]), ("package", catalogue["delay"])]
-    monkeypatch.setattr("bluev_actors.daemon.server.entry_point_nodes", lambda: (plugins, ["one was broken"]))
-    fresh, problems = catalogue_of(Settings())
-    assert "shout" in fresh
-    assert problems[0] == "one was broken"
-    assert "delay" in problems[1]
-    assert "left out" in problems[1]
 
 
 # --- the process ------------------------------------------------------------------------------------------

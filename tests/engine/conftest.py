@@ -61,6 +61,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.trio(run=run_in_virtual_time))
 
 
+@pytest.fixture
+def running_clock() -> MockClock:
+    """A clock that runs by itself, for tests with threads: one that jumps would not wait for them."""
+    return MockClock(rate=1.0)
+
+
 # --- a runtime --------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bluev_actors.engine.node_types import Catalogue, NodeType, describe, node
-from bluev_actors.errors import NodeTypeError
+from bluev_actors.errors import NodeTypeError, Permanent
 from bluev_actors.workflows.kinds import NodeKind, Param, Port
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def test_nothing_is_no_outputs() -> None:
 )
 def test_other_outputs_are_told(returned: Json, sentence: str) -> None:
     """What nobody could connect is a slip."""
-    with pytest.raises(NodeTypeError, match=sentence):
+    with pytest.raises(Permanent, match=sentence):
         parts.outputs_from(returned)
 
 
