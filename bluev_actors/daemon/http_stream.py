@@ -169,6 +169,8 @@ class HttpStream:
         self._body_left, self._body_time = self._limits.body_size, self._limits.body_time
         if head.content_length > self._body_left:
             raise self._too_large()
+        if not head.has_body:
+            self._parse()  # takes the end of the request, which came with its head
         return head
 
     def _body_piece(self, event: h11.Event | type[h11.PAUSED]) -> bytes:

@@ -86,6 +86,9 @@ class Clocks:
     def wait(self, node_id: str, seconds: float) -> None:
         """A node waits so long before its next attempt."""
         self._deadlines[node_id] = self._time() + seconds
+        self._count(node_id, seconds)
+
+    def _count(self, node_id: str, seconds: float) -> None:
         if node_id in self._used:
             self._used[node_id].total += seconds
 
@@ -102,6 +105,7 @@ class Clocks:
     def keep(self, node_id: str, seconds: float) -> None:
         """A wait of a run that is paused already."""
         self._held[node_id] = seconds
+        self._count(node_id, seconds)
 
     def release(self) -> dict[str, float]:
         """The pause is over.

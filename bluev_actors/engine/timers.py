@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Final, Never
 
@@ -9,6 +10,7 @@ import trio
 from attrs import Factory, define
 
 from bluev_actors.actors import Actor, ChildSpec, Exit, ExitKind, child
+from bluev_actors.errors import ChildStartError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,17 +43,21 @@ class Timers:
 
     _start_child: Callable[[ChildSpec], object]
     _cancel_child: Callable[[str, str], None]
-    _set: dict[str, str] = Factory(dict)
+    _set: dict[str, str] = Factory(dict[str, str])
     _numbers: Iterator[int] = Factory(count)
 
     def arm(self, name: str, seconds: float) -> None:
-        """Set a timer to go off `seconds` from now; one of this name that is set already stays as it is."""
+        """Set a timer to go off `seconds` from now; one of this name that is set already stays as it is.
+
+        A supervisor that is on its way out sets none: what is left of its children may still ask for some.
+        """
         if name in self._set:
             return
         child_id = f"timer/{next(self._numbers)}/{name}"
-        self._set[name] = child_id
         deadline = trio.current_time() + max(0.0, seconds)
-        self._start_child(child(child_id, lambda: Timer(deadline), restart="temporary", kind=KIND, shutdown=0))
+        with suppress(ChildStartError):
+            self._start_child(child(child_id, lambda: Timer(deadline), restart="temporary", kind=KIND, shutdown=0))
+            self._set[name] = child_id
 
     def disarm(self, prefix: str) -> None:
         """Take back the timers whose names begin with `prefix`."""

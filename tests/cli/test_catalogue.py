@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bluev_actors.cli import catalogue
 from bluev_actors.cli.catalogue import open_catalogue
+from bluev_actors.engine import plugins
 from bluev_actors.engine.node_types import NodeType, node
 from bluev_actors.engine.nodes import BUILT_INS
 from bluev_actors.errors import NodeTypeError
@@ -29,7 +29,7 @@ async def taken() -> None:
 
 def install(monkeypatch: pytest.MonkeyPatch, *types: NodeType, problems: tuple[str, ...] = ()) -> None:
     """Pretend that packages offer these types."""
-    monkeypatch.setattr(catalogue, "entry_point_nodes", lambda: ([("pkg", it) for it in types], list(problems)))
+    monkeypatch.setattr(plugins, "entry_point_nodes", lambda: ([("pkg", it) for it in types], list(problems)))
 
 
 def test_the_built_in_types() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from bluev_actors.cli.daemon_source import DaemonSource
+from bluev_actors.cli.daemon_source import BUFFER, DaemonSource
 from bluev_actors.client import connect
 from bluev_actors.errors import ConnectionLostError
 from bluev_actors.protocol.messages import RunEventMessage
@@ -39,6 +39,21 @@ async def test_a_run_there(daemon: str, documents: Documents, nursery: trio.Nurs
         updates = await exhaust(source)
         assert seqs(updates) == [1, 2, 3, 4]
         assert source.state.status == "completed"
+
+
+async def test_a_batch_is_bounded(daemon: str, nursery: trio.Nursery) -> None:
+    """However much has come, a display gets it in portions."""
+    nodes = [{"id": f"n{i}", "type": "noop"} for i in range(BUFFER)]
+    async with connect(daemon) as client:
+        run = await client.execute({"id": "many", "nodes": nodes, "connections": []})
+        source = DaemonSource(run)
+        nursery.start_soon(source.pump)
+        await run.result()
+        sizes = list[int]()
+        while not source.exhausted:
+            sizes.append(len(await source.take(0.5)))
+    assert sum(sizes) == 2 * BUFFER + 2
+    assert max(sizes) <= BUFFER
 
 
 async def test_a_daemon_that_is_lost(daemon: str, documents: Documents, nursery: trio.Nursery) -> None:

@@ -70,6 +70,11 @@ def test_help_loads_nothing_heavy(words: list[str]) -> None:
     assert shown.stdout.splitlines()[-1] == "LOADED []"
 
 
+def test_completion_knows_every_command() -> None:
+    """What the shell offers is what there is."""
+    assert cli.list_commands(click.Context(cli)) == [name for name, _, _ in COMMANDS]
+
+
 def test_the_version(type_in: Callable[..., Result]) -> None:
     """It is the installed one."""
     assert type_in("--version").output.startswith("bluev-actors, version ")

@@ -131,14 +131,14 @@ def test_an_input_that_is_not_declared(where: list[str], type_in: Callable[..., 
 
 
 def test_own_node_types(type_in: Callable[..., Result], documents: Documents, tmp_path: Path) -> None:
-    """`--nodes` brings them, and `--allow` switches on what touches the outside."""
+    """`--nodes` brings them, also those that touch the outside: who names a file means it."""
     file = tmp_path / "mine.py"
     file.write_text(
         "from bluev_actors import node\n@node(outside=True)\nasync def shout(text: str) -> str: return text.upper()\n"
     )
     text = orjson.dumps(documents.chain({"id": "a", "type": "shout", "params": {"text": "hi"}}))
-    assert type_in("run", "-", "--nodes", file, text=text).exit_code == 2
-    shown = type_in("run", "-", "--nodes", file, "--allow", "shout", text=text)
+    assert type_in("run", "-", text=text).exit_code == 2
+    shown = type_in("run", "-", "--nodes", file, text=text)
     assert (shown.exit_code, shown.stdout.splitlines()[-1]) == (0, '  a: value = "HI"')
 
 
@@ -147,6 +147,14 @@ def test_a_session(daemon: str, rest: Rest, type_in: Callable[..., Result], docu
     text = orjson.dumps(documents.hello(id="run-session"))
     assert type_in("run", "-", "--url", daemon, "--session", "demo", text=text).exit_code == 0
     assert rest.run("run-session")["session_id"] == "demo"
+
+
+def test_an_allowance(type_in: Callable[..., Result], documents: Documents) -> None:
+    """`--allow` switches on a built-in type that touches the outside."""
+    text = orjson.dumps(documents.chain({"id": "a", "type": "python", "params": {"call": "os:getpid"}}))
+    refused, allowed = type_in("run", "-", text=text), type_in("run", "-", "--allow", "python", text=text)
+    assert (refused.exit_code, "--allow python" in refused.stderr) == (2, True)
+    assert (allowed.exit_code, allowed.stdout.splitlines()[-1]) == (0, f"  a: value = {os.getpid()}")
 
 
 @pytest.mark.parametrize("name", sorted(examples()))

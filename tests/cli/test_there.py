@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+import trio
 
 from bluev_actors.cli.display import PlainLines
 from bluev_actors.cli.follow import LEFT, until_interrupted
@@ -56,6 +57,15 @@ async def test_ctrl_c_leaves(daemon: str, rest: Rest, documents: Documents, caps
     run_id = capsys.readouterr().err.split()[-1]
     assert rest.run(run_id)["state"] == "running"
     rest.post(f"/api/runs/{run_id}/stop")
+
+
+async def test_left_by_somebody_else(daemon: str, documents: Documents, capsys: pytest.CaptureFixture[str]) -> None:
+    """A time limit around it is no Ctrl-C: there is nothing to say."""
+    document = documents.waiting(id="there-cancelled")
+    with trio.move_on_after(0.5) as scope:
+        await until_interrupted(partial(run_there, order(document, PlainLines()), daemon))
+    assert scope.cancelled_caught
+    assert capsys.readouterr().err == ""
 
 
 async def test_nobody_there(documents: Documents) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import orjson
 import pytest
 import trio
 
+import bluev_actors.client
+import bluev_actors.client.client as client_module
 from bluev_actors import connect
 from bluev_actors.client import RemoteRun
 from bluev_actors.errors import (
@@ -34,8 +37,11 @@ from bluev_actors.protocol.messages import (
 from bluev_actors.workflows.options import RunOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
+    from trio.testing import MockClock
+
+    from bluev_actors.client.address import Address
     from bluev_actors.workflows.values import Json, JsonObject
     from tests.client.conftest import Peer, Say, Wire
 
@@ -236,6 +242,52 @@ async def test_nobody_there() -> None:
     with pytest.raises(UnreachableError, match=f"127.0.0.1:{port}"):
         async with connect(f"127.0.0.1:{port}"):
             pass
+
+
+class Reluctant:
+    """A port behind which the daemon comes up only at the fourth knock."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.knocks = 0
+        self._wire = wire
+
+    @asynccontextmanager
+    async def open_socket(self, address: Address, path: str, *, timeout: float) -> AsyncGenerator[Wire]:
+        """Stands in for the real one."""
+        self.knocks += 1
+        if self.knocks < 4:
+            raise UnreachableError(f"nobody at {address}{path} within {timeout}")
+        self._wire.say(self._wire.greeting)
+        yield self._wire
+
+
+async def test_a_daemon_that_is_just_starting(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
+    """With `wait` it is tried again and again, with pauses, until it is there."""
+    reluctant = Reluctant(wire)
+    monkeypatch.setattr(client_module, "open_socket", reluctant.open_socket)
+    async with connect("host", wait=60) as client:
+        assert client.session_id == "s"
+    assert reluctant.knocks == 4
+    assert 0 < autojump_clock.current_time() < 1
+
+
+async def test_waiting_has_an_end(wire: Wire, monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock) -> None:
+    """A daemon that never comes is unreachable after the time that was given."""
+    reluctant = Reluctant(wire)
+    reluctant.knocks = -1000
+    monkeypatch.setattr(client_module, "open_socket", reluctant.open_socket)
+    with pytest.raises(UnreachableError, match="nobody at http://host:8765/ws"):
+        async with connect("host", wait=60):
+            pytest.fail("nobody was there")
+    assert 40 < autojump_clock.current_time() <= 60
+
+
+def test_the_door_of_the_package() -> None:
+    """An unknown name is an AttributeError, as of any module."""
+    with pytest.raises(AttributeError, match="has no attribute 'Cleint'"):
+        _ = bluev_actors.client.Cleint  # pyright: ignore[reportAttributeAccessIssue] - that is the point
 
 
 async def test_no_address() -> None:

@@ -10,7 +10,14 @@ from attrs import evolve
 
 from bluev_actors.client.feed import FEED_LIMIT
 from bluev_actors.errors import ConnectionLostError
-from bluev_actors.protocol.messages import Gap, NodeProgressMessage, NodeStatusUpdate, RunMessage, WorkflowCompleted
+from bluev_actors.protocol.messages import (
+    Gap,
+    NodeProgressMessage,
+    NodeStatusUpdate,
+    RunMessage,
+    Unwatched,
+    WorkflowCompleted,
+)
 
 if TYPE_CHECKING:
     from trio.testing import MockClock
@@ -176,6 +183,19 @@ async def test_lost_history_is_a_gap(wire: Wire, nursery: trio.Nursery, say: Say
         gap, end = [update async for update in run.events(after=3)]
         assert isinstance(gap, Gap)
         assert isinstance(end, WorkflowCompleted)
+
+
+async def test_an_answer_that_is_no_watching(wire: Wire, nursery: trio.Nursery, say: Say) -> None:
+    """Does not open the stream; the daemon is asked again."""
+    async with wire.client() as client:
+        run = await begin(client, wire, say)
+
+        async def daemon() -> None:
+            wire.say(Unwatched(timestamp="", request_id=(await wire.hear())["request_id"], run_id="r"))
+            await replay(wire, say, 3)
+
+        nursery.start_soon(daemon)
+        assert await read(run.events(after=1)) == [2, 3]
 
 
 async def test_a_broken_connection_ends_it_after_what_came(wire: Wire, say: Say) -> None:

@@ -37,7 +37,7 @@ def test_a_success_begins_a_new_row() -> None:
 
 def test_an_endless_outage_does_not_overflow() -> None:
     """After thousands of attempts the power no longer fits a float, and the cap holds."""
-    backoff = Backoff(base=1, factor=10, cap=30, draw=lambda: 1.0)
+    backoff = Backoff(base=1, factor=10.0, cap=30, draw=lambda: 1.0)
     backoff.attempts = 100_000
     assert backoff.next_delay() == 30
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import ssl
 from typing import TYPE_CHECKING
 
 import orjson
@@ -146,6 +147,50 @@ async def test_a_plain_port_asked_for_tls(nursery: trio.Nursery) -> None:
     with pytest.raises(UnreachableError, match="TLS"):
         async with open_socket(Address(address.host, address.port, secure=True), "/ws", timeout=5):
             pytest.fail("it let us in")
+
+
+class HandshakenStream:
+    """A TLS stream that is satisfied with its peer at once."""
+
+    def __init__(self, stream: trio.SocketStream, context: ssl.SSLContext, options: dict[str, object]) -> None:
+        self.inner = stream
+        self.verifies = context.verify_mode is ssl.CERT_REQUIRED and context.check_hostname
+        self.options = options
+
+    async def do_handshake(self) -> None:
+        """It goes well."""
+        await trio.lowlevel.checkpoint()
+
+    async def send_all(self, data: bytes) -> None:
+        """Pass it on."""
+        await self.inner.send_all(data)
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """Pass it on."""
+        return bytes(await self.inner.receive_some(max_bytes))
+
+    async def aclose(self) -> None:
+        """Pass it on."""
+        await self.inner.aclose()
+
+
+async def test_a_secure_address_is_verified(scripted: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The certificate is checked against the very name that was typed, and then all is as ever."""
+    streams = list[HandshakenStream]()
+
+    def secured(stream: trio.SocketStream, context: ssl.SSLContext, **options: object) -> HandshakenStream:
+        streams.append(HandshakenStream(stream, context, options))
+        return streams[-1]
+
+    async def listen(peer: Peer) -> None:
+        await peer.hear()
+
+    address = parse_address(await scripted(listen))
+    monkeypatch.setattr(trio, "SSLStream", secured)
+    async with open_socket(Address("localhost", address.port, secure=True), "/ws", timeout=5) as socket:
+        assert orjson.loads(await socket.receive())["type"] == "connection_established"
+    assert streams[0].verifies
+    assert streams[0].options["server_hostname"] == "localhost"
 
 
 async def test_a_torn_text_is_followed_by_nothing(nursery: trio.Nursery) -> None:

@@ -10,7 +10,7 @@ import trio
 from bluev_actors.engine.limits import RuntimeLimits
 from bluev_actors.engine.node_types import node
 from bluev_actors.engine.nodes.examples import example, step
-from bluev_actors.errors import NodeError, Permanent, RetryAfter, RunFailedError, RunStoppedError
+from bluev_actors.errors import NodeError, Permanent, RefusedError, RetryAfter, RunFailedError, RunStoppedError
 from bluev_actors.faultpoints import armed
 from bluev_actors.workflows.kinds import Param
 from bluev_actors.workflows.run_events import NodeLog, NodeStarted
@@ -217,12 +217,14 @@ async def test_a_pause_is_withdrawn(bench: OpenBench, story: TellStory) -> None:
 
 async def test_pause_and_resume_at_once(bench: OpenBench, story: TellStory) -> None:
     """A resume before a cancelled node is gone starts it again, exactly once."""
-    async with bench() as runtime, trio.open_nursery() as nursery:
+    async with bench() as runtime:
         run = await runtime.start(one("delay", {"seconds": 10}))
         await trio.sleep(1)
-        for _ in range(3):
-            nursery.start_soon(run.pause)
-            nursery.start_soon(run.resume)
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(run.pause)
+                nursery.start_soon(run.resume)
+        await run.resume()
         await run.result()
         assert trio.current_time() == pytest.approx(10)
         assert story(run)[-1] == "run completed"
@@ -842,7 +844,7 @@ async def test_a_crash_at_any_commit_changes_no_result(bench: OpenBench, stored:
     async with bench(counting, flaky_once) as runtime:
         expected = await (await runtime.start(BUSY)).result()
         append = runtime.journal.append
-        for number in range(1, 100):
+        for number in range(2, 100):
             bad = BadJournal(runtime.journal, stored=stored)
             commits = 0
 
@@ -898,6 +900,22 @@ async def test_executors_that_crash_too_often(bench: OpenBench, story: TellStory
                 *["a started again"] * 3,
                 "a failed",
             ]
+
+
+@pytest.mark.parametrize("stored", [False, True])
+async def test_a_crash_at_the_first_commit(bench: OpenBench, stored: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that does not come to life is refused; if somebody was told of it, they are told of its end too."""
+    async with bench() as runtime:
+        bad = BadJournal(runtime.journal, stored=stored)
+        monkeypatch.setattr(runtime.journal, "append", bad.append)
+        bad.broken = True
+        with pytest.raises(RefusedError, match="could not be started"):
+            await runtime.start(one("noop"))
+        assert runtime.list_runs() == []
+        events = [type(it.event).__name__ for it in runtime.journal.read_all(0)]
+        assert events == (["RunStarted", "NodeStarted", "NodeCancelled", "RunFailed"] if stored else [])
+        run = await runtime.start(one("noop"))
+        assert await run.result() == {"a": {"out": None}}
 
 
 # --- size -------------------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ def check(kinds: dict[str, NodeKind], *links: str) -> tuple[list[GraphProblem], 
     ],
 )
 def test_what_may_be_connected(kinds: dict[str, NodeKind], link: str) -> None:
-    """Types that fit, `done` and `after` everywhere, `error` where it is an output; what is unknown is told elsewhere."""
+    """Types that fit, `done` and `after` everywhere, `error` where it is an output."""
     assert check(kinds, link)[0] == []
 
 

@@ -215,7 +215,7 @@ def test_outputs_name_a_node_and_its_output() -> None:
     assert bench.reader.read_output({"node": "a", "output": "out"}, "o") == WorkflowOutput("a", "out")
     assert bench.reader.read_output({"node": "a"}, "o") is None
     assert bench.reader.read_output(None, "o") is None
-    assert bench.errors == [("missing_field", "o.output"), ("invalid_field_type", "o")]
+    assert bench.errors == [("invalid_field_type", "o"), ("missing_field", "o.output")]
 
 
 def test_inner_workflows_are_not_done_yet() -> None:

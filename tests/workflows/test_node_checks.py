@@ -59,7 +59,7 @@ def test_a_type_that_is_off_is_told_with_the_switch(bench: Bench) -> None:
     errors = bench.take(Node("a", "fetch", {"url": 5}))
     assert errors == [("node_type_disabled", "nodes[0].type"), ("invalid_param", "nodes[0].params.url")]
     assert "--allow fetch" in bench.findings.errors(None)[0].message
-    assert bench.take(Node("b", "ghost"))[2:] == [("node_type_disabled", "nodes[0].type")]
+    assert bench.take(Node("b", "ghost")).count(("node_type_disabled", "nodes[0].type")) == 2
 
 
 def test_versions_have_to_agree(bench: Bench) -> None:

@@ -109,8 +109,8 @@ def test_notes_of_a_node_have_whole_paths() -> None:
     notes.error(problem("seconds"))
     notes.error(problem(""))
     assert [(found.path, found.node_id) for found in findings.errors({})] == [
-        ("nodes[3].params.seconds", "n"),
         ("nodes[3].params", "n"),
+        ("nodes[3].params.seconds", "n"),
     ]
     assert notes.hint("a", ["a"]) == findings.hint("a", ["a"])
 

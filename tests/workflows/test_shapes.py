@@ -51,7 +51,7 @@ def test_nodes_have_fields_that_do_nothing_yet() -> None:
     assert {field.name for field in fields(graph.Node)} < set(NODE.fields)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
+@pytest.mark.parametrize("shape", SHAPES, ids=[shape.name for shape in SHAPES])
 @given(value=json_values())
 def test_a_field_accepts_or_refuses_any_value(shape: Shape, value: Json) -> None:
     """Without an exception, and null only where it means a value."""

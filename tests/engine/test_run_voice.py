@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+
+from bluev_actors.engine.limits import RuntimeLimits
+from bluev_actors.engine.node_types import node
+from bluev_actors.engine.nodes.examples import example, step
+from bluev_actors.workflows.run_events import NodeLog
+
+if TYPE_CHECKING:
+    from bluev_actors.engine.context import NodeContext
+    from bluev_actors.engine.runtime import Runtime
+    from bluev_actors.workflows.run_events import NodeProgress
+    from bluev_actors.workflows.values import JsonObject
+    from tests.engine.conftest import OpenBench, TellStory
+
+DOC: JsonObject = example("w", {"a": step("it")})
+
+
+def listen(runtime: Runtime) -> list[tuple[str, float | None, float]]:
+    """Note the progress of every node: who, how far, and when by Trio's clock."""
+    heard: list[tuple[str, float | None, float]] = []
+
+    def note(_run_id: str, _workflow_id: str, progress: NodeProgress, _at: float) -> None:
+        heard.append((progress.node_id, progress.done, trio.current_time()))
+
+    runtime.on_progress(note)
+    return heard
+
+
+async def test_progress_comes_ten_times_a_second(bench: OpenBench) -> None:
+    """The first at once, then the newest of each tenth of a second."""
+
+    @node
+    async def it(ctx: NodeContext) -> None:
+        for done in range(100):
+            ctx.progress(done=done)
+            await trio.sleep(0.01)
+
+    async with bench(it) as runtime:
+        heard = listen(runtime)
+        await (await runtime.start(DOC)).result()
+    assert len(heard) in (10, 11)
+    assert heard[0] == ("a", 0, 0.0)
+    assert all(later[2] - earlier[2] >= 0.099 for earlier, later in zip(heard, heard[1:], strict=False))
+    assert all(at * 100 - 3 <= (done or 0) for _, done, at in heard)
+
+
+async def test_each_node_has_its_progress(bench: OpenBench) -> None:
+    """One that talks much does not push another's out."""
+
+    @node
+    async def it(ctx: NodeContext) -> None:
+        for done in range(5):
+            ctx.progress(done=done)
+        await trio.sleep(1)
+
+    async with bench(it) as runtime:
+        heard = listen(runtime)
+        await (await runtime.start(example("w", {"a": step("it"), "b": step("it")}))).result()
+    assert {(node_id, done) for node_id, done, at in heard if at > 0} == {("a", 4), ("b", 4)}
+
+
+async def test_progress_after_a_silence_comes_at_once(bench: OpenBench) -> None:
+    """The tenth of a second is between two rounds, and nobody waits for one that is long over."""
+
+    @node
+    async def it(ctx: NodeContext) -> None:
+        ctx.progress(done=1)
+        await trio.sleep(5)
+        ctx.progress(done=2)
+        await trio.sleep(5)
+
+    async with bench(it) as runtime:
+        heard = listen(runtime)
+        await (await runtime.start(DOC)).result()
+    assert heard == [("a", 1, 0), ("a", 2, 5)]
+
+
+async def test_a_listener_that_raises_harms_nobody(bench: OpenBench, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither the node that speaks, nor the run that passes it on, nor the other listeners."""
+
+    @node
+    async def it(ctx: NodeContext) -> None:
+        for done in range(3):
+            ctx.progress(done=done)
+            await trio.sleep(0.06)
+
+    def broken(*_what: object) -> None:
+        raise RuntimeError("nobody home")
+
+    async with bench(it) as runtime:
+        unsubscribe = runtime.on_progress(broken)
+        heard = listen(runtime)
+        run = await runtime.start(DOC)
+        await run.result()
+        assert len(heard) == 2
+        assert run.ref is not None
+        assert run.ref.incarnation == 1
+        unsubscribe()
+        unsubscribe()
+    assert "nobody home" in caplog.text
+
+
+async def test_a_clean_up_may_speak_though_the_run_crashed(bench: OpenBench, story: TellStory) -> None:
+    """A node does not fail because its run's actor is on its way to the next incarnation."""
+    told: list[str] = []
+
+    @node
+    async def it(ctx: NodeContext) -> str:
+        try:
+            await trio.sleep(5)
+        finally:
+            with ctx.shielded(4):
+                ctx.progress(done=1)
+                ctx.log("tidying up")
+                ctx.save("tidy")
+                await trio.sleep(1)
+                told.append("all said")
+        return "done"
+
+    async with bench(it) as runtime:
+        run = await runtime.start(DOC)
+        await trio.sleep(1)
+        assert run.ref is not None
+        run.ref.tell(object(), urgent=True)  # type: ignore[arg-type] # a message that no run knows, so it crashes
+        assert await run.result() == {"a": {"value": "done"}}
+        assert told == ["all said"] * 2
+        assert "a started again" in story(run)
+
+
+async def test_lines_up_to_the_limit(bench: OpenBench, story: TellStory) -> None:
+    """The last line within the limit is kept; the one past it is told once, and no more."""
+
+    @node
+    async def it(ctx: NodeContext) -> None:
+        for number in range(ctx.attempt + 2):
+            ctx.log(f"line {number}")
+        ctx.emit("tick")
+
+    async with bench(it, limits=RuntimeLimits(log_lines=3)) as runtime:
+        run = await runtime.start(example("w", {"a": step("it"), "b": step("it")}))
+        await run.result()
+        said = [line for line in story(run) if line.startswith("a ")]
+        assert said == ["a started", "a says line 0", "a says line 1", "a says line 2", "a says log_limit", "a completed"]
+        limit = next(it.event for it in run.history() if isinstance(it.event, NodeLog) and it.event.code)
+        assert limit.message == "more than 3 lines; what follows is left out"
+
+
+async def test_a_line_is_heard_at_once(bench: OpenBench) -> None:
+    """It is on record while the node goes on."""
+
+    @node
+    async def it(ctx: NodeContext) -> None:
+        ctx.log("begun")
+        ctx.emit("tick", 1)
+        await trio.sleep(10)
+
+    async with bench(it) as runtime:
+        run = await runtime.start(DOC)
+        await trio.sleep(1)
+        assert [it.seq for it in run.history()] == [1, 2, 3, 4]
+        await run.stop()
+
+
+async def test_who_speaks_after_the_end_is_not_heard(bench: OpenBench, story: TellStory) -> None:
+    """A task that outlives its node says what it likes to nobody; the terminal event stays the last."""
+    contexts: list[NodeContext] = []
+
+    @node
+    async def it(ctx: NodeContext) -> None:
+        contexts.append(ctx)
+        ctx.save(1)
+
+    async with bench(it) as runtime:
+        heard = listen(runtime)
+        run = await runtime.start(DOC)
+        await run.result()
+        await trio.testing.wait_all_tasks_blocked()
+        contexts[0].log("still here")
+        contexts[0].emit("still here")
+        contexts[0].progress(done=1)
+        contexts[0].save(2)
+        assert story(run)[-1] == "run completed"
+        assert heard == []
+        assert runtime.journal.checkpoint(run.run_id, "a") == 1
