@@ -58,9 +58,7 @@ def is_pure(module: str) -> bool:
 
 def page() -> str:
     """The page `docs/floor-plan.md`: the drawing, and each file with the first sentence of its docstring."""
-    return _DRAWING + "".join(
-        _section(name) for name in MAY_IMPORT if name not in FLOOR_0 and name != "__main__"
-    )
+    return _DRAWING + "".join(_section(name) for name in MAY_IMPORT if name not in FLOOR_0 and name != "__main__")
 
 
 def _section(name: str) -> str:

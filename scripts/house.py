@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ PACKAGE = ROOT / "bluev_actors"
 _MADE_BY_TOOLS = {"__pycache__", "node_modules", "build", "dist"}
 
 
+@cache
 def modules() -> dict[str, Path]:
     """Map each module's dotted name to its file; a package goes by its own name."""
     return {_dotted(path): path for path in sorted(PACKAGE.rglob("*.py"))}

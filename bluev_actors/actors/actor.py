@@ -50,7 +50,7 @@ class Actor(Generic[M]):
     async def on_start(self) -> None:
         """Prepare; siblings that are started after this one may wait for it."""
 
-    async def on_stop(self, exit: Exit) -> None:  # noqa: A002 - the standard term
+    async def on_stop(self, exit: Exit) -> None:
         """Clean up after `run` ended in whatever way; called if `on_start` ended well.
 
         It is shielded from every cancellation, and has the `shutdown` seconds of the contract.

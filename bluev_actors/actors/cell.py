@@ -40,7 +40,7 @@ class ChildExited(Envelope):
 
     __slots__ = ("cell", "exit", "incarnation")
 
-    def __init__(self, cell: Cell[Any], exit: Exit) -> None:  # noqa: A002 - the standard term
+    def __init__(self, cell: Cell[Any], exit: Exit) -> None:
         self.cell = cell
         self.exit = exit
         self.incarnation = cell.incarnation
@@ -225,7 +225,7 @@ class Cell(Generic[M]):
             return Exit(ExitKind.SHUTDOWN, result=result, reason=self._asked)
         return Exit(ExitKind.NORMAL, result=result)
 
-    def exited(self, exit: Exit) -> None:  # noqa: A002 - the standard term
+    def exited(self, exit: Exit) -> None:
         """The incarnation is over."""
         self.task = None  # its context leads back here, and a circle would wait for the garbage collector
         self.exit = exit
@@ -233,7 +233,7 @@ class Cell(Generic[M]):
             self._log_crash(exit)
         self._move(State.EXITED)
 
-    def report(self, exit: Exit) -> None:  # noqa: A002 - the standard term
+    def report(self, exit: Exit) -> None:
         """Tell the supervisor, whose the next move is."""
         if self.supervisor is not None and self.supervisor.state is not State.STOPPED:
             self.supervisor.mailbox.put_urgent(ChildExited(self, exit))
@@ -300,12 +300,12 @@ class Cell(Generic[M]):
             self._moved = trio.lowlevel.ParkingLot()
         await self._moved.park()
 
-    def _cancel(self, exit: Exit) -> None:  # noqa: A002 - the standard term
+    def _cancel(self, exit: Exit) -> None:
         """Cancel the incarnation; if that is what ends it, it ended like this."""
         self._cut = exit
         self.scope.cancel(reason=exit.reason)
 
-    def _log_crash(self, exit: Exit) -> None:  # noqa: A002 - the standard term
+    def _log_crash(self, exit: Exit) -> None:
         self.last_crash = describe(exit.error)
         _log.error("%s crashed in its incarnation %d", self.path, self.incarnation, exc_info=exit.error)
         if self.system.tap.watched:

@@ -69,11 +69,11 @@ class Children:
         """All of them in start order, those included that are stopped but have kept their place."""
         return iter(tuple(self._cells.values()))
 
-    def find(self, id: str) -> Cell[Any] | None:  # noqa: A002 - as in ChildSpec
+    def find(self, id: str) -> Cell[Any] | None:
         """The child of this id, if there is one."""
         return self._cells.get(id)
 
-    def stopped(self, id: str) -> Cell[Any]:  # noqa: A002 - as in ChildSpec
+    def stopped(self, id: str) -> Cell[Any]:
         """A child that is gone but has kept its place.
 
         Raises:
@@ -84,7 +84,7 @@ class Children:
             raise ActorError(f"{cell.path}: is not stopped but {cell.state.value}")
         return cell
 
-    def known(self, id: str) -> Cell[Any]:  # noqa: A002 - as in ChildSpec
+    def known(self, id: str) -> Cell[Any]:
         """The child of this id; raises `ActorError` if there is none."""
         cell = self._cells.get(id)
         if cell is None:
@@ -153,7 +153,7 @@ class Children:
             and cell not in self._due
         )
 
-    def _decide(self, cell: Cell[Any], exit: Exit) -> Decision:  # noqa: A002 - the standard term
+    def _decide(self, cell: Cell[Any], exit: Exit) -> Decision:
         if cell.starter is not None:
             cell.starter.fail(_start_error(cell))
             return Decision(Verdict.FORGET if cell.incarnation == 1 else Verdict.KEEP_PLACE)

@@ -23,7 +23,7 @@ _NOTHING_TO_CLEAN_UP = Actor[Any].on_stop
 class ExitAs(Exception):  # noqa: N818 - no error: it carries an exit out of the actor
     """Raised inside an actor to end its incarnation in just this way."""
 
-    def __init__(self, exit: Exit) -> None:  # noqa: A002 - the standard term
+    def __init__(self, exit: Exit) -> None:
         super().__init__(str(exit))
         self.exit = exit
 

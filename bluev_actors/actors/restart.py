@@ -118,7 +118,7 @@ class ChildSpec:
 
 
 def child(
-    id: str,  # noqa: A002 - the standard term, and a keyword at no call site
+    id: str,
     factory: Callable[[], Any],
     *,
     restart: Restart = "permanent",
@@ -191,7 +191,7 @@ GIVE_UP: Final = Decision(Verdict.GIVE_UP)
 
 def decide(
     spec: ChildSpec,
-    exit: Exit,  # noqa: A002 - the standard term
+    exit: Exit,
     strategy: Strategy,
     siblings: Sequence[ChildSpec],
     window: RestartWindow,
@@ -215,7 +215,7 @@ def decide(
     return Decision(Verdict.RESTART, tuple(s.id for s in group), tuple(s.id for s in group if s.restart != "temporary"))
 
 
-def is_restarted(restart: Restart, exit: Exit) -> bool:  # noqa: A002 - the standard term
+def is_restarted(restart: Restart, exit: Exit) -> bool:
     """Whether a child of this policy is started again after this exit."""
     return restart == "permanent" or (restart == "transient" and not exit.expected)
 
@@ -225,7 +225,7 @@ def retire(spec: ChildSpec) -> Decision:
     return FORGET if spec.restart == "temporary" else KEEP_PLACE
 
 
-def restart_group(id: str, strategy: Strategy, siblings: Sequence[ChildSpec]) -> Sequence[ChildSpec]:  # noqa: A002 - as in ChildSpec
+def restart_group(id: str, strategy: Strategy, siblings: Sequence[ChildSpec]) -> Sequence[ChildSpec]:
     """The contracts of all who are started again together with the child `id`, itself among them, in start order."""
     if strategy == "one_for_all":
         return siblings

@@ -72,7 +72,7 @@ class Supervisor(Actor[M | SupervisorCommand], Generic[M]):
         """The ids of its children, in start order."""
         return tuple(cell.spec.id for cell in self._children)
 
-    def child(self, id: str) -> Ref[Any]:  # noqa: A002 - as in ChildSpec
+    def child(self, id: str) -> Ref[Any]:
         """The ref of a child; raises `ActorError` if there is none of this id."""
         return Ref(self._children.known(id))
 
@@ -87,7 +87,7 @@ class Supervisor(Actor[M | SupervisorCommand], Generic[M]):
         self._children.spawn(cell)
         return Ref(cell)
 
-    def cancel_child(self, id: str, reason: str = "") -> None:  # noqa: A002 - as in ChildSpec
+    def cancel_child(self, id: str, reason: str = "") -> None:
         """Cancel the incarnation of a child now, without waiting; its exit arrives like every other.
 
         Raises:
@@ -95,12 +95,12 @@ class Supervisor(Actor[M | SupervisorCommand], Generic[M]):
         """
         self._children.known(id).kill(reason)
 
-    def has_ended(self, id: str) -> bool:  # noqa: A002 - as in ChildSpec
+    def has_ended(self, id: str) -> bool:
         """Whether a child will not come back by itself: it is gone for good, or there is none of this id."""
         cell = self._children.find(id)
         return cell is None or cell.state is State.STOPPED
 
-    def forget_child(self, id: str) -> None:  # noqa: A002 - as in ChildSpec
+    def forget_child(self, id: str) -> None:
         """Give up the place of a child that is gone; a plain call.
 
         Raises:
@@ -108,7 +108,7 @@ class Supervisor(Actor[M | SupervisorCommand], Generic[M]):
         """
         self._children.forget(self._children.stopped(id))
 
-    async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:  # noqa: A002 - the standard term
+    async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:
         """Do something about an exit, after the child was restarted or given up.
 
         The exits of siblings that were ended to be restarted with a child do not come here.

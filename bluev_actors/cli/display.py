@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from bluev_actors.cli.outline import Outline
     from bluev_actors.client.feed import RunUpdate
+    from bluev_actors.workflows.run_events import RunEvent
     from bluev_actors.workflows.run_state import RunState
 
 
@@ -24,6 +25,9 @@ class Display(Protocol):
 
     pace: float
     """Seconds between two looks at the run."""
+
+    wants: tuple[type[RunEvent], ...] | None
+    """The events it has to be shown, besides the state; None for all, and the progress between them too."""
 
     def show(self, updates: Sequence[RunUpdate], state: RunState) -> None:
         """Show what has happened."""
@@ -38,6 +42,7 @@ class JsonLines:
     """One JSON object a line: the messages of the wire as they are, and nothing else on standard output."""
 
     pace = 0.05
+    wants = None
 
     def show(self, updates: Sequence[RunUpdate], state: RunState) -> None:
         """Write the messages."""
@@ -53,6 +58,7 @@ class PlainLines:
     """One line an event, without colours."""
 
     pace = 0.05
+    wants = None
 
     def show(self, updates: Sequence[RunUpdate], state: RunState) -> None:
         """Write a line for each event that deserves one."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bluev_actors.client.feed import RunUpdate
     from bluev_actors.engine.run_handle import RunHandle
     from bluev_actors.engine.runtime import Runtime
-    from bluev_actors.workflows.run_events import NodeProgress, Recorded
+    from bluev_actors.workflows.run_events import NodeProgress, Recorded, RunEvent
     from bluev_actors.workflows.run_state import RunState
 
 
@@ -25,15 +25,22 @@ class EngineSource:
 
     It gathers the run's events by plain calls and lets them be taken in batches: between two batches the engine
     has the processor for itself. Made before the run starts, so that it hears the first event too.
+
+    Args:
+        runtime: the engine.
+        run_id: the run.
+        wants: the events that will be looked at; None for all, and progress too.
     """
 
-    def __init__(self, runtime: Runtime, run_id: str) -> None:
+    def __init__(self, runtime: Runtime, run_id: str, wants: tuple[type[RunEvent], ...] | None = None) -> None:
         self._run_id = run_id
+        self._wants = wants
         self._gathered: deque[Recorded | tuple[str, NodeProgress, float]] = deque()
         self._ended = trio.Event()
         self._handle: RunHandle | None = None
         runtime.journal.subscribe(self._gather)
-        runtime.on_progress(self._gather_progress)
+        if wants is None:
+            runtime.on_progress(self._gather_progress)
 
     def follow(self, handle: RunHandle) -> None:
         """The run has started."""
@@ -42,9 +49,13 @@ class EngineSource:
     def _gather(self, batch: Sequence[Recorded]) -> None:
         for recorded in batch:
             if recorded.run_id == self._run_id:
-                self._gathered.append(recorded)
-                if isinstance(recorded.event, TERMINAL_EVENTS):
-                    self._ended.set()
+                self._take_in(recorded)
+
+    def _take_in(self, recorded: Recorded) -> None:
+        if self._wants is None or isinstance(recorded.event, self._wants):
+            self._gathered.append(recorded)
+        if isinstance(recorded.event, TERMINAL_EVENTS):
+            self._ended.set()
 
     def _gather_progress(self, run_id: str, workflow_id: str, progress: NodeProgress, at: float) -> None:
         if run_id == self._run_id:

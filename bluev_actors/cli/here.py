@@ -25,7 +25,7 @@ async def run_here(
     """Run it in this process, with these node types; returns what the process ends with."""
     async with open_runtime(catalogue=open_catalogue(nodes, allow)) as runtime:
         run_id = runtime.new_run_id()
-        source = EngineSource(runtime, run_id)
+        source = EngineSource(runtime, run_id, order.display.wants)
         handle = await runtime.start(
             order.document, order.inputs, options=order.options, session_id=order.session or "", run_id=run_id
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.live import Live
@@ -13,6 +13,7 @@ from rich.style import Style
 from bluev_actors.cli.lines import closing_lines, line_of
 from bluev_actors.cli.picture import ASCII_ICONS, frame
 from bluev_actors.protocol.messages import Gap, NodeEventMessage, NodeLogMessage
+from bluev_actors.workflows.run_events import NodeEmitted, NodeLog
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,28 +26,38 @@ if TYPE_CHECKING:
     from bluev_actors.workflows.run_state import RunState
 
 
+FASTEST_PACE: Final = 0.1
+"""Seconds between two frames, at the least."""
+DRAWING_SHARE: Final = 0.02
+"""The part of the time that drawing may take from a run in the same process."""
+
+
 class LivePicture:
     """Draws a run in place, and what its nodes say above it.
 
     A frame is drawn when the run is looked at and not when something happens, so a busy run costs no more than a
-    quiet one; the first comes after a tenth of a second, which many runs never see.
+    quiet one; the first comes after a tenth of a second, which many runs never see. A frame of a very large run takes
+    its time, so the next ones come the later.
     """
 
-    pace = 0.1
+    wants = (NodeLog, NodeEmitted)
 
     def __init__(self, outline: Outline, console: Console | None = None) -> None:
         self._outline = outline
         self._console = console or Console(highlight=False, markup=False)
         self._ascii = self._console.encoding.lower() not in ("utf-8", "utf8")
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
+        self.pace = FASTEST_PACE
 
     def show(self, updates: Sequence[RunUpdate], state: RunState) -> None:
         """Draw a frame."""
+        began = time.perf_counter()
         self._live.start()
         for update in updates:
             if isinstance(update, NodeLogMessage | NodeEventMessage | Gap):
                 self._console.print(line_of(update, state), soft_wrap=True)
         self._live.update(self._frame(state), refresh=True)
+        self.pace = max(FASTEST_PACE, (time.perf_counter() - began) / DRAWING_SHARE)
 
     def close(self, state: RunState) -> None:
         """Leave the last frame standing and write how it ended below it."""

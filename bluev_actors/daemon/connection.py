@@ -69,7 +69,7 @@ class Connection(Actor[Never]):
             check=self._hub.guard.refusal,
         )
 
-    async def on_stop(self, exit: Exit) -> None:  # noqa: A002, ARG002 - the hook's own signature
+    async def on_stop(self, exit: Exit) -> None:  # noqa: ARG002 - the hook's own signature
         """Close a stream that was given up before it was served to its end."""
         self._hub.open_streams -= 1
         await trio.aclose_forcefully(self._stream)

@@ -74,7 +74,7 @@ class Listener(Actor[Never]):
         host, port, *_ = self._listeners[0].socket.getsockname()
         self._on_ready(host, port)
 
-    async def on_stop(self, exit: Exit) -> None:  # noqa: A002, ARG002 - the hook's own signature
+    async def on_stop(self, exit: Exit) -> None:  # noqa: ARG002 - the hook's own signature
         """Close the port."""
         for listener in self._listeners:
             await trio.aclose_forcefully(listener)

@@ -42,8 +42,10 @@ class RequestHead:
         """Take over what h11 has parsed.
 
         Raises:
-            Refused: the target is neither a path nor an absolute `http` address.
+            Refused: it is another version than 1.0 or 1.1, or the target is neither a path nor an absolute address.
         """
+        if request.http_version not in {b"1.0", b"1.1"}:
+            raise Refused(Refusal(505, "bad_request", "The daemon speaks HTTP/1.1."))
         target = request.target.decode("ascii")
         path, query = _split(target)
         return cls(

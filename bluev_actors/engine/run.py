@@ -125,7 +125,7 @@ class Run(Supervisor[RunCommand]):
         if self.state.status == "queued":
             self._desk.want_turn()
 
-    async def on_stop(self, exit: Exit) -> None:  # noqa: A002, ARG002 - the hook's own signature
+    async def on_stop(self, exit: Exit) -> None:  # noqa: ARG002 - the hook's own signature
         """Put the pen down, so that nothing left of this incarnation can write beside the next."""
         self._writer.closed = True
 
@@ -182,7 +182,7 @@ class Run(Supervisor[RunCommand]):
         self._executors[node.id] = executor
         self.start_child(child(node.id, lambda: executor, restart="temporary", kind="node"))
 
-    async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:  # noqa: A002 - the hook's own signature
+    async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:
         """An executor ended, or a timer went off."""
         if spec.kind != TIMER:
             self._executor_ended(spec.id, exit)

@@ -255,6 +255,11 @@ class RunHandle:
         for name, callback in callbacks.items():
             self.context.add_callback(name, callback)
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether there are callbacks that have not heard everything yet."""
+        return self._callbacks is not None and not self._callbacks.is_set()
+
     def _begin_callbacks(self) -> None:
         if self._callbacks is None:
             self._callbacks = self._follow(self.state.seq)

@@ -10,7 +10,7 @@ import uuid
 from bisect import insort
 from collections import deque
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, Never
 
@@ -284,10 +284,17 @@ class Runs:
             self._active.discard(run_id)
             self._leave_queue(run_id)
             self._ended.append(run_id)
-        while len(self._ended) > self.limits.kept_runs:
-            self._drop(self._ended.popleft())
-        if ended and self._queue:
+        if ended:
+            self._forget_oldest()
             self._admit()
+
+    def _forget_oldest(self) -> None:
+        """Forget what is beyond `kept_runs`; whose callbacks are still at work stays until they are through."""
+        for run_id in tuple(islice(self._ended, max(0, len(self._ended) - self.limits.kept_runs))):
+            handle = self._handles.get(run_id)
+            if handle is None or not handle.is_heard:
+                self._ended.remove(run_id)
+                self._drop(run_id)
 
     def forget(self, run_id: str) -> None:
         """Forget a run that has ended.
@@ -342,7 +349,7 @@ class RunsSupervisor(Supervisor[Never]):
             if handle.ref is not None and not handle.state.ended:
                 handle.begin(self.start_child(run_spec(handle.desk)))
 
-    async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:  # noqa: A002 - the hook's own signature
+    async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:
         """A run is over, or was given up."""
         if spec.kind == "run" and self.has_ended(spec.id):
             self._runs.give_up(spec.id, exit)

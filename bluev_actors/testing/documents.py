@@ -22,7 +22,7 @@ def step(id: str, type: str, **params: Json) -> JsonObject:  # noqa: A002 - the 
     return {"id": id, "type": type, "params": params}
 
 
-def workflow(id: str, *steps: JsonObject, links: Iterable[str] = (), **more: Json) -> JsonObject:  # noqa: A002 - as above
+def workflow(id: str, *steps: JsonObject, links: Iterable[str] = (), **more: Json) -> JsonObject:
     """A workflow document.
 
     Args:
@@ -37,7 +37,7 @@ def workflow(id: str, *steps: JsonObject, links: Iterable[str] = (), **more: Jso
     return {"id": id, "nodes": list(steps), "connections": [_connection(link) for link in links], **more}
 
 
-def chain(id: str, *steps: JsonObject) -> JsonObject:  # noqa: A002 - as above
+def chain(id: str, *steps: JsonObject) -> JsonObject:
     """A workflow whose nodes run one after the other."""
     ids = [str(each["id"]) for each in steps]
     return workflow(id, *steps, links=[f"{a}.done -> {b}.after" for a, b in pairwise(ids)])

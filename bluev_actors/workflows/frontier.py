@@ -133,7 +133,7 @@ def fires(rule: TriggerRule, delivered: int, *, failed: bool, dead: bool) -> boo
             return delivered > 0
         case "any_failed":
             return failed
-        case "none_failed":
+        case _:  # "none_failed"
             return not failed and (delivered > 0 or not dead)
 
 

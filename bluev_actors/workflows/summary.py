@@ -13,7 +13,7 @@ from bluev_actors.workflows.times import rfc3339
 if TYPE_CHECKING:
     from bluev_actors.workflows.graph import Workflow
     from bluev_actors.workflows.run_events import Pause
-    from bluev_actors.workflows.run_state import NodeState, RunState
+    from bluev_actors.workflows.run_state import RunState
     from bluev_actors.workflows.values import Json, JsonObject
 
 Ending: TypeAlias = Literal["completed", "failed", "stopped"]
@@ -133,16 +133,16 @@ def _slowest(state: RunState) -> list[JsonObject]:
 
 def _errors(state: RunState) -> list[JsonObject]:
     """The first failures, the first one first."""
-    failed = [pair for pair in state.nodes.items() if pair[1].status == "failed" and pair[1].error is not None]
-    failed.sort(key=lambda pair: pair[1].finished_at or 0.0)
-    return [_error(node_id, node) for node_id, node in failed[:TOP]]
-
-
-def _error(node_id: str, node: NodeState) -> JsonObject:
-    error = node.error
-    if error is None:
-        return {"node_id": node_id}
-    return {"node_id": node_id, "code": error.code, "message": error.message[:MAX_ERROR_TEXT]}
+    failed = [
+        (node.finished_at or 0.0, node_id, node.error)
+        for node_id, node in state.nodes.items()
+        if node.status == "failed" and node.error is not None
+    ]
+    failed.sort(key=lambda each: each[0])
+    return [
+        {"node_id": node_id, "code": error.code, "message": error.message[:MAX_ERROR_TEXT]}
+        for _, node_id, error in failed[:TOP]
+    ]
 
 
 def _per_type(state: RunState, workflow: Workflow) -> JsonObject:

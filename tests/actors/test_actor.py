@@ -74,7 +74,7 @@ class Diary(Actor[str]):
             raise ValueError(message)
         return await super().receive(message) if message == "up" else None
 
-    async def on_stop(self, exit: Exit) -> None:  # noqa: A002 - the hook's own signature
+    async def on_stop(self, exit: Exit) -> None:
         """Note how it ended."""
         await trio.lowlevel.checkpoint()
         self.lines.append(f"stop {exit}")

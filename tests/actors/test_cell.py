@@ -124,7 +124,7 @@ async def test_while_it_stops_it_answers_nobody(system: System, nursery: trio.Nu
     """Somebody who asks during `on_stop` is told at once: it will be back, or it will not."""
 
     class Leaving(Actor[Hello]):
-        async def on_stop(self, exit: object) -> None:  # noqa: A002 - the hook's own signature
+        async def on_stop(self, exit: object) -> None:
             del exit
             await trio.sleep(1)
 

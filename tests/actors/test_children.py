@@ -79,7 +79,7 @@ class Player(Actor[str]):
             await trio.sleep_forever()
         self.stop()
 
-    async def on_stop(self, exit: Exit) -> None:  # noqa: A002 - the hook's own signature
+    async def on_stop(self, exit: Exit) -> None:
         """Note the end, after a while."""
         await trio.sleep(self.stage.stop_time)
         self.stage.log.append(f"stop {self.id} {exit.kind.value}")
@@ -427,7 +427,7 @@ async def test_a_child_that_asks_its_stopping_parent(cell_of: CellOf) -> None:
         def __init__(self, parent: Ref[Any]) -> None:
             self.parent = parent
 
-        async def on_stop(self, exit: Exit) -> None:  # noqa: A002 - the hook's own signature
+        async def on_stop(self, exit: Exit) -> None:
             del exit
             try:
                 await self.parent.ask(LookUp("anybody"), timeout=60)

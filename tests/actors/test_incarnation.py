@@ -59,7 +59,7 @@ class Scripted(Actor[Never]):
         self.seen.append("run")
         return await self.body()
 
-    async def on_stop(self, exit: Exit) -> None:  # noqa: A002 - the hook's own signature
+    async def on_stop(self, exit: Exit) -> None:
         """End as told."""
         self.seen.append(f"stop {exit}")
         await self.end()

@@ -104,7 +104,7 @@ class Foreman(Supervisor[Work | Cancel | Results | Family]):
         """Say who works."""
         return self.children
 
-    async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:  # noqa: A002 - the hook's own signature
+    async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:
         """Note the result; the child is forgotten by now."""
         assert spec.id not in self.children
         self.results[spec.id] = exit
@@ -162,7 +162,7 @@ async def test_no_children_at_the_end(system: System) -> None:
     tried = list[Exception]()
 
     class Eager(Foreman):
-        async def on_stop(self, exit: Exit) -> None:  # noqa: A002 - the hook's own signature
+        async def on_stop(self, exit: Exit) -> None:
             del exit
             try:
                 self.start_task(Work("late", 1))
@@ -212,7 +212,7 @@ async def test_the_place_of_a_child_that_is_gone(system: System) -> None:
     seen = list[object]()
 
     class Tidy(Foreman):
-        async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:  # noqa: A002 - the hook's own signature
+        async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:
             del exit
             seen.append((self.has_ended(spec.id), self.has_ended("first")))
             if self.has_ended(spec.id):

@@ -234,7 +234,7 @@ class Wild(Actor[str]):
             await trio.sleep_forever()
         self.stop()
 
-    async def on_stop(self, exit: Exit) -> None:  # noqa: A002 - the hook's own signature
+    async def on_stop(self, exit: Exit) -> None:
         """Take longer than there is time now and then, and fail now and then."""
         del exit
         await trio.sleep(self.dice.random() * 8)

@@ -9,6 +9,7 @@ import trio
 from bluev_actors import node, open_runtime
 from bluev_actors.cli.engine_source import EngineSource
 from bluev_actors.protocol.messages import NodeProgressMessage, RunEventMessage
+from bluev_actors.workflows.run_events import NodeLog
 
 if TYPE_CHECKING:
     from bluev_actors.cli.source import Source
@@ -67,6 +68,18 @@ async def test_progress_comes_in_its_place(documents: Documents) -> None:
     ]
     assert isinstance(updates[2], NodeProgressMessage)
     assert updates[2].fraction == 0.5
+
+
+async def test_only_what_is_wanted(documents: Documents) -> None:
+    """What nobody looks at is not even translated, and the end is noticed all the same."""
+    chatty = documents.chain({"id": "a", "type": "log", "params": {"message": "hello"}})
+    async with open_runtime() as runtime:
+        run_id = runtime.new_run_id()
+        source = EngineSource(runtime, run_id, (NodeLog,))
+        source.follow(await runtime.start(chatty, run_id=run_id))
+        updates = await exhaust(source)
+    assert [update.type for update in updates] == ["node_log"]
+    assert source.state.ended
 
 
 async def test_a_batch_waits_no_longer_than_asked(documents: Documents) -> None:

@@ -49,6 +49,7 @@ class Seen:
     """A display that notes."""
 
     pace = 0.0
+    wants = None
 
     def __init__(self) -> None:
         self.shown = 0

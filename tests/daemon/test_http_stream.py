@@ -187,7 +187,9 @@ async def test_a_body_of_known_length() -> None:
 async def test_a_body_in_chunks() -> None:
     """Its pieces are joined by who wants it whole."""
     stream, far = door()
-    await far.send_all(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n")
+    await far.send_all(
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"
+    )
     await read_head(stream)
     assert await read_body(stream) == b"hello"
 
@@ -332,7 +334,9 @@ async def test_the_head_time_begins_with_the_first_byte() -> None:
     assert trio.current_time() == 70
 
 
-@pytest.mark.parametrize("request_", [b"GET / HTTP/1.0\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"])
+@pytest.mark.parametrize(
+    "request_", [b"GET / HTTP/1.0\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"]
+)
 async def test_who_asks_once_gets_one_answer(request_: bytes) -> None:
     """An old client, or one that says so."""
     stream, far = door()
@@ -356,7 +360,9 @@ async def test_while_draining_every_answer_is_the_last() -> None:
 async def test_a_body_left_unread_that_breaks_a_limit_ends_the_connection() -> None:
     """After the answer has gone out."""
     stream, far = door(Limits(body_size=10))
-    await far.send_all(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nb\r\nhello world\r\n0\r\n\r\n" + GET)
+    await far.send_all(
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nb\r\nhello world\r\n0\r\n\r\n" + GET
+    )
     await read_head(stream)
     await answer(stream)
     assert not await stream.next_request()

@@ -88,3 +88,11 @@ def test_whether_a_body_follows(headers: dict[str, str], has_body: bool) -> None
 def test_who_wants_a_websocket(upgrade: str, connection: str, wants: bool) -> None:
     """Both headers have to say so, in whatever case and company."""
     assert head(upgrade=upgrade, connection=connection).wants_websocket is wants
+
+
+@pytest.mark.parametrize("version", ["0.9", "1.2", "2.0"])
+def test_other_versions_are_refused(version: str) -> None:
+    """They promise things that nobody here keeps, and need not even name a host."""
+    with pytest.raises(Refused) as refused:
+        RequestHead.read(h11.Request(method="GET", target="/", headers=[("Host", "x")], http_version=version))
+    assert refused.value.refusal.status == 505

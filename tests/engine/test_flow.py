@@ -28,7 +28,6 @@ from bluev_actors.workflows.kinds import NodeKind
 from bluev_actors.workflows.run_events import (
     ErrorDetail,
     NodeCancelled,
-    NodeFailed,
     NodePaused,
     NodeRetrying,
     NodeSkipped,
@@ -485,7 +484,9 @@ NODES = st.fixed_dictionaries(
         "retry": st.none() | st.builds(RetryPolicy, max_attempts=st.integers(1, 3), initial=st.just(1.0)),
     }
 )
-SUCCESSES: st.SearchStrategy[Outcome] = st.sets(st.sampled_from(OUTPUTS), min_size=1).map(lambda names: ok(*sorted(names)))
+SUCCESSES: st.SearchStrategy[Outcome] = st.sets(st.sampled_from(OUTPUTS), min_size=1).map(
+    lambda names: ok(*sorted(names))
+)
 FAILURES: st.SearchStrategy[Outcome] = st.booleans().map(lambda retryable: flop(retryable=retryable))
 SCRIPTS = st.builds(Script, st.lists(SUCCESSES | SUCCESSES | FAILURES, min_size=1, max_size=3))
 

@@ -80,7 +80,9 @@ async def test_an_expression_may_name_the_run(bench: OpenBench) -> None:
             "a": step("constant", {"value": 7}),
             "b": step("branch", {"condition": "value > 9"}),
             "c": step("noop"),
-            "d": step("expression", {"expr": "[run.id, run.workflow_id, string(nodes.a.value)]"}, trigger_rule="all_done"),
+            "d": step(
+                "expression", {"expr": "[run.id, run.workflow_id, string(nodes.a.value)]"}, trigger_rule="all_done"
+            ),
         },
         "a.value -> b.value",
         "b.true -> c.in",

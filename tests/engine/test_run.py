@@ -428,9 +428,7 @@ async def test_a_kill_does_not_wait(bench: OpenBench, story: TellStory) -> None:
 
 
 @pytest.mark.parametrize("controls", [["stop"], ["pause", "stop"], ["pause", "resume", "pause", "stop"]])
-async def test_a_node_that_does_not_obey_is_named_once(
-    bench: OpenBench, controls: list[str], story: TellStory
-) -> None:
+async def test_a_node_that_does_not_obey_is_named_once(bench: OpenBench, controls: list[str], story: TellStory) -> None:
     """A node that is still there when its grace is over is named; the run waits for it."""
     async with bench(stubborn) as runtime:
         doc = {**one("stubborn", {"seconds": 60}), "settings": {"pause_mode": "hard", "grace": 5}}
@@ -741,7 +739,9 @@ async def test_other_runs_never_notice(bench: OpenBench, story: TellStory) -> No
     with armed(Trap("/runs/run-1", *range(1, 99))):
         async with bench() as runtime:
             other = await runtime.start({**one("delay", {"seconds": 3}), "id": "other"})
-            run = await runtime.start(example("w", {"a": step("noop"), "b": step("delay", {"seconds": 9})}), run_id="run-1")
+            run = await runtime.start(
+                example("w", {"a": step("noop"), "b": step("delay", {"seconds": 9})}), run_id="run-1"
+            )
             with pytest.raises(RunFailedError, match="could not be kept alive"):
                 await run.result()
             assert run.state.error is not None
@@ -891,7 +891,9 @@ async def test_executors_that_crash_too_often(bench: OpenBench, story: TellStory
 
     with armed(trap):
         async with bench() as runtime:
-            run = await runtime.start(example("w", {"a": step("noop"), "b": step("delay", {"seconds": 9})}), run_id="run-1")
+            run = await runtime.start(
+                example("w", {"a": step("noop"), "b": step("delay", {"seconds": 9})}), run_id="run-1"
+            )
             await run.ended()
             assert run.state.error is not None
             assert run.state.error.code == "executor_crashed"

@@ -145,7 +145,14 @@ async def test_lines_up_to_the_limit(bench: OpenBench, story: TellStory) -> None
         run = await runtime.start(example("w", {"a": step("it"), "b": step("it")}))
         await run.result()
         said = [line for line in story(run) if line.startswith("a ")]
-        assert said == ["a started", "a says line 0", "a says line 1", "a says line 2", "a says log_limit", "a completed"]
+        assert said == [
+            "a started",
+            "a says line 0",
+            "a says line 1",
+            "a says line 2",
+            "a says log_limit",
+            "a completed",
+        ]
         limit = next(it.event for it in run.history() if isinstance(it.event, NodeLog) and it.event.code)
         assert limit.message == "more than 3 lines; what follows is left out"
 

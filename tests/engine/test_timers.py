@@ -27,7 +27,7 @@ class Alarmed(Supervisor[Never]):
         """Set the timers."""
         self._plan(self.timers)
 
-    async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:  # noqa: A002 - the hook's own signature
+    async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:
         """Note an alarm; at the alarm `again` set others."""
         assert spec.kind == KIND
         if name := self.timers.gone_off(spec, exit):

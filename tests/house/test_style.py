@@ -58,9 +58,7 @@ def test_only_the_command_line_prints(path: Path) -> None:
 @pytest.mark.parametrize("path", modules().values(), ids=relative)
 def test_no_wildcard_import(path: Path) -> None:
     """Where a name comes from can be read at the top of the file."""
-    froms = (
-        node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)
-    )
+    froms = (node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ImportFrom))
     assert [node.module for node in froms if any(alias.name == "*" for alias in node.names)] == []
 
 

@@ -244,6 +244,21 @@ def test_a_completed_run_has_its_outputs() -> None:
     assert folded(RunStarted(), RunFailed(ERROR, {})).error == ERROR
 
 
+def test_time_used_stands_still_while_paused() -> None:
+    """And in the queue; it is what a timeout is held against."""
+    queued: list[RunEvent] = [
+        RunStarted(queued=True),
+        RunStatusChanged("paused", None, "hard"),
+        RunStatusChanged("queued"),
+    ]
+    assert folded(*queued).time_used(5000.0) == 0.0
+    running: list[RunEvent] = [*queued, RunStatusChanged("running")]
+    assert folded(*running).time_used(1010.0) == 6.0
+    pausing: list[RunEvent] = [*running, RunStatusChanged("pausing", None, "hard"), RunStatusChanged("paused")]
+    assert folded(*pausing).time_used(5000.0) == 2.0
+    assert folded(*pausing, RunStatusChanged("running")).time_used(1010.0) == 5.0
+
+
 # --- nodes ------------------------------------------------------------------------------------------------
 
 

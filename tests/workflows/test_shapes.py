@@ -28,6 +28,28 @@ if TYPE_CHECKING:
     from bluev_actors.workflows.values import Json
 
 SHAPES: Final = [WORKFLOW, NODE, RETRY, SETTINGS, CONNECTION, WORKFLOW_INPUT, WORKFLOW_OUTPUT]
+LIMITS: Final[list[tuple[Shape, str, list[Json], list[Json]]]] = [
+    (NODE, "timeout", [1, 0.001, 1e10], [0, -1, True, "5", 1e11]),
+    (NODE, "type_version", [1, 2], [0, 1.0, True, "1"]),
+    (NODE, "disabled", [True, False], [0, 1, "true"]),
+    (NODE, "label", ["", "a"], [1]),
+    (NODE, "cache", ["never", "by_inputs"], ["always", 0, ["never"]]),
+    (NODE, "on_error", ["fail", "continue", "error_output"], ["stop", 1, []]),
+    (NODE, "trigger_rule", ["all_done"], ["ALL_DONE", None]),
+    (NODE, "pause_mode", ["inherit", "hard"], ["soft"]),
+    (SETTINGS, "max_concurrency", [1, 1_000_000], [0, 1_000_001, 1.5]),
+    (SETTINGS, "pause_mode", ["checkpoint"], ["inherit"]),
+    (SETTINGS, "grace", [0, 5], [-0.1, "5"]),
+    (RETRY, "max_attempts", [1, 1_000_000], [0, 1_000_001, 1.0]),
+    (RETRY, "factor", [1, 2.5], [0.9, "2"]),
+    (RETRY, "initial", [0, 0.5], [-1]),
+    (RETRY, "retry_on", [[], ["timeout"]], ["timeout", [1], [None]]),
+    (RETRY, "max_elapsed", [0.5], [0]),
+    (WORKFLOW, "schema", [1], [2, 0, True, 1.0, "1"]),
+    (WORKFLOW, "tags", [[], ["a"]], ["a", [1]]),
+    (WORKFLOW_INPUT, "type", ["int", "list[string]"], ["str", "list[]", 5, ["int"]]),
+]
+"""The last values that are right and the first that are wrong."""
 
 
 @pytest.mark.parametrize(
@@ -60,30 +82,7 @@ def test_a_field_accepts_or_refuses_any_value(shape: Shape, value: Json) -> None
         assert name == "default" or not field.accepts(None)
 
 
-@pytest.mark.parametrize(
-    ("shape", "name", "right", "wrong"),
-    [
-        (NODE, "timeout", [1, 0.001, 1e10], [0, -1, True, "5", 1e11]),
-        (NODE, "type_version", [1, 2], [0, 1.0, True, "1"]),
-        (NODE, "disabled", [True, False], [0, 1, "true"]),
-        (NODE, "label", ["", "a"], [1]),
-        (NODE, "cache", ["never", "by_inputs"], ["always", 0, ["never"]]),
-        (NODE, "on_error", ["fail", "continue", "error_output"], ["stop", 1, []]),
-        (NODE, "trigger_rule", ["all_done"], ["ALL_DONE", None]),
-        (NODE, "pause_mode", ["inherit", "hard"], ["soft"]),
-        (SETTINGS, "max_concurrency", [1, 1_000_000], [0, 1_000_001, 1.5]),
-        (SETTINGS, "pause_mode", ["checkpoint"], ["inherit"]),
-        (SETTINGS, "grace", [0, 5], [-0.1, "5"]),
-        (RETRY, "max_attempts", [1, 1_000_000], [0, 1_000_001, 1.0]),
-        (RETRY, "factor", [1, 2.5], [0.9, "2"]),
-        (RETRY, "initial", [0, 0.5], [-1]),
-        (RETRY, "retry_on", [[], ["timeout"]], ["timeout", [1], [None]]),
-        (RETRY, "max_elapsed", [0.5], [0]),
-        (WORKFLOW, "schema", [1], [2, 0, True, 1.0, "1"]),
-        (WORKFLOW, "tags", [[], ["a"]], ["a", [1]]),
-        (WORKFLOW_INPUT, "type", ["int", "list[string]"], ["str", "list[]", 5, ["int"]]),
-    ],
-)
+@pytest.mark.parametrize(("shape", "name", "right", "wrong"), LIMITS)
 def test_values_at_the_limits(shape: Shape, name: str, right: list[Json], wrong: list[Json]) -> None:
     """The last that is right and the first that is wrong."""
     field = shape.fields[name]

@@ -369,7 +369,7 @@ def test_what_has_no_effect_is_said(kinds: dict[str, NodeKind]) -> None:
 
 def test_warnings_come_with_errors(kinds: dict[str, NodeKind]) -> None:
     """Whoever mends the one sees the other."""
-    verdict = parse({"nodes": [{"id": "a", "type": "nop", "parms": {}}]}, kinds, inputs={})
+    verdict = parse({"nodes": [{"id": "a", "type": "nop", "parms": 1}]}, kinds, inputs={})
     assert [problem.code for problem in verdict.errors] == ["unknown_node_type"]
     assert [problem.code for problem in verdict.warnings] == ["unknown_field"]
     assert verdict.params == verdict.inputs == {}
