@@ -26,8 +26,10 @@ class Display(Protocol):
     pace: float
     """Seconds between two looks at the run."""
 
-    wants: tuple[type[RunEvent], ...] | None
-    """The events it has to be shown, besides the state; None for all, and the progress between them too."""
+    @property
+    def wants(self) -> tuple[type[RunEvent], ...] | None:
+        """The events it has to be shown, besides the state; None for all, and the progress between them too."""
+        ...
 
     def show(self, updates: Sequence[RunUpdate], state: RunState) -> None:
         """Show what has happened."""

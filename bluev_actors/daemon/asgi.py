@@ -153,4 +153,5 @@ def _with_length(start: h11.Response, length: int) -> h11.Response:
     named = {name for name, _ in start.headers}
     if named & {b"content-length", b"transfer-encoding"} or start.status_code in {204, 304}:
         return start
-    return h11.Response(status_code=start.status_code, headers=[*start.headers, (b"content-length", b"%d" % length)])
+    headers = [*start.headers, (b"content-length", b"%d" % length)]
+    return h11.Response(status_code=start.status_code, headers=headers, reason=start.reason)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from attrs import define, evolve, field
 
@@ -100,7 +100,11 @@ class EventFrames:
 
     def reply(self, recorded: Recorded, request_id: str | None) -> bytes:
         """The frame of event 1 as the reply to the request that started the run."""
-        return self._written(recorded, lambda message: _answering(message, request_id), request_id)
+
+        def answer(message: RunEventMessage) -> RunEventMessage:
+            return evolve(cast("WorkflowExecutionStarted", message), request_id=request_id)
+
+        return self._written(recorded, answer, request_id)
 
     def message(self, recorded: Recorded) -> RunEventMessage:
         """The message of an event."""
@@ -123,12 +127,6 @@ class EventFrames:
 def wire_type(event: RunEvent) -> str:
     """The `type` of the message that shows an event."""
     return MESSAGE_OF[type(event)].type
-
-
-def _answering(message: RunEventMessage, request_id: str | None) -> RunEventMessage:
-    if isinstance(message, WorkflowExecutionStarted):
-        return evolve(message, request_id=request_id)
-    return message
 
 
 def _stand_in(recorded: Recorded, error_id: str, request_id: str | None) -> Error:

@@ -7,6 +7,7 @@ without end: heads, bodies, silence, and not reading the answer.
 from __future__ import annotations
 
 from email.utils import formatdate
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast, final
 
 import h11
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 READ_AHEAD: Final = 64 * 1024
 """How many bytes of further requests are read while one is being answered."""
 
+_REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
 _CODES: Final = {408: "timeout", 413: "too_large", 431: "too_large"}
 
 
@@ -44,6 +46,7 @@ class HttpStream:
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_size)
         self._received = bytearray()
         self._answered = 0
+        self._wants_body = True
         self._body_left = 0
         self._body_time = 0.0
 
@@ -54,6 +57,7 @@ class HttpStream:
             Refused: it is malformed, too long or too slow, or announces a body too large.
         """
         self._received = bytearray(self._h11.trailing_data[0])
+        self._wants_body = True
         if self._answered and not self._received and not await self._wakes_up():
             return None
         with trio.move_on_after(self._limits.head_time):
@@ -104,7 +108,7 @@ class HttpStream:
         self.abandoned = self.abandoned or self._h11.they_are_waiting_for_100_continue
         if self._draining() or self.abandoned:
             ours.append((b"connection", b"close"))
-        return h11.Response(status_code=status, headers=[*headers, *ours])
+        return h11.Response(status_code=status, headers=[*headers, *ours], reason=_REASONS.get(status, b""))
 
     async def send(self, *events: h11.Event) -> None:
         """Send events in one write.
@@ -128,8 +132,7 @@ class HttpStream:
         """Answer with a JSON object, which a HEAD request gets the head of."""
         text = orjson.dumps(body)
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(text))]
-        asked_head = self._received.startswith(b"HEAD ")
-        data = h11.Data(data=b"" if asked_head else text)
+        data = h11.Data(data=text if self._wants_body else b"")
         await self.send(self.response(status, headers), data, h11.EndOfMessage())
 
     async def next_request(self) -> bool:
@@ -166,6 +169,7 @@ class HttpStream:
         if len(raw) > self._limits.head_size:
             raise Refused(Refusal(431, "too_large", f"A head has at most {self._limits.head_size} bytes."))
         head = RequestHead.read(request, raw)
+        self._wants_body = head.method != "HEAD"
         self._body_left, self._body_time = self._limits.body_size, self._limits.body_time
         if head.content_length > self._body_left:
             raise self._too_large()
@@ -196,7 +200,8 @@ class HttpStream:
             return self._h11.next_event()
         except h11.RemoteProtocolError as error:
             status = error.error_status_hint
-            message = f"This is not HTTP/1.1 as the daemon understands it: {error}."
+            flaw = str(error).partition(":")[0]  # behind the colon h11 shows what was sent
+            message = f"This is not HTTP/1.1 as the daemon understands it: {flaw}."
             raise Refused(Refusal(status, _CODES.get(status, "bad_request"), message)) from None
 
     async def _feed(self) -> bool:

@@ -72,10 +72,10 @@ class Publisher:
 
     def publish_progress(self, run_id: str, workflow_id: str, progress: NodeProgress, at: float) -> None:
         """Show how far a node is; it is not stored, so only who is up to date gets it."""
-        session_id = self.hub.session_of(run_id) or ""
-        message = progress_message(run_id, workflow_id, progress, at)
-        listeners = self.hub.audience.of_run(run_id, workflow_id, session_id)
-        self._tell([it for it in listeners if it.wants_progress(message)], message)
+        listeners = self.hub.audience.of_run(run_id, workflow_id, self.hub.session_of(run_id) or "")
+        if listeners:
+            message = progress_message(run_id, workflow_id, progress, at)
+            self._tell([it for it in listeners if it.wants_progress(message)], message)
 
     def publish_change(self, event: ActorEvent) -> None:
         """Show a change of the supervision tree to those who asked for it by name."""

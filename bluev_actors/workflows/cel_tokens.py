@@ -53,14 +53,15 @@ class UnreadableError(ValueError):
         self.start = start
 
 
-def tokens(text: str, start: int = 0) -> Iterator[Token]:
-    """The tokens of `text` from `start`, without spaces and comments.
+def tokens(text: str, start: int = 0, end: int | None = None) -> Iterator[Token]:
+    """The tokens of `text` from `start` to `end`, without spaces and comments.
 
     Raises:
         UnreadableError: a character begins no token.
     """
-    while start < len(text):
-        match = _TOKEN.match(text, start)
+    end = len(text) if end is None else min(end, len(text))
+    while start < end:
+        match = _TOKEN.match(text, start, end)
         if match is None:
             raise UnreadableError(start)
         if match.lastgroup is not None and match.lastgroup != "space":
@@ -68,15 +69,15 @@ def tokens(text: str, start: int = 0) -> Iterator[Token]:
         start = match.end()
 
 
-def closing_brace(text: str, start: int) -> int | None:
+def closing_brace(text: str, start: int, end: int | None = None) -> int | None:
     """Where the expression that begins at `start` meets a `}` that closes no brace of its own.
 
     Returns:
-        The place of that brace; None when there is none.
+        The place of that brace; None when there is none before `end`.
     """
     depth = 0
     try:
-        for token in tokens(text, start):
+        for token in tokens(text, start, end):
             depth += (token.text == "{") - (token.text == "}")
             if depth < 0:
                 return token.start

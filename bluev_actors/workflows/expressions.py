@@ -104,7 +104,7 @@ class Expression:
         """Evaluate it.
 
         Args:
-            scope: values by name; only those it names are looked at.
+            scope: plain JSON values by name; only those it names are looked at.
 
         Returns:
             Plain JSON.
@@ -114,7 +114,7 @@ class Expression:
                 plain JSON, or it would take too much work.
         """
         if self._path is not None:
-            return self._checked(_walk(self._path, scope))
+            return _walk(self._path, scope)
         values = {name: scope[name] for name in self.names if name in scope}
         value = self._checked(self._run(values))
         # The library gives the keys of an object in any order, another one each time.

@@ -16,7 +16,7 @@ from attrs import frozen
 
 from bluev_actors.errors import ExpressionError
 from bluev_actors.workflows.cel_tokens import closing_brace
-from bluev_actors.workflows.expressions import Expression, Scope
+from bluev_actors.workflows.expressions import MAX_SOURCE, Expression, Scope
 from bluev_actors.workflows.values import is_list, is_object
 
 if TYPE_CHECKING:
@@ -179,14 +179,15 @@ def _parts(text: str, compile_: Compile) -> Iterator[str | Expression]:
             yield text[at : start - 1] + _OPEN
             at = start + len(_OPEN)
             continue
-        end = closing_brace(text, start + len(_OPEN))
+        inside = start + len(_OPEN)
+        end = closing_brace(text, inside, inside + MAX_SOURCE + 1)
         if end is None:
             raise ExpressionError(
-                f"the '${{' at character {start + 1} has no '}}'; write '$${{' for a plain '${{'",
+                f"the '${{' at character {start + 1} has no '}}' within {MAX_SOURCE} characters; write '$${{' for a plain '${{'",
                 "invalid_expression",
             )
         yield text[at:start]
-        yield compile_(text[start + len(_OPEN) : end])
+        yield compile_(text[inside:end])
         at = end + 1
     yield text[at:]
 

@@ -174,8 +174,8 @@ class _Job:
     """The compiling of one node's params."""
 
     def __init__(self, slots: list[_Slot], names: Names, compiled: Compiled, notes: Notes) -> None:
-        still = frozenset(slot.name for slot in slots if not slot.formula and not holds_expression(slot.value))
-        self.compiler = Compiler(evolve(names, params=still), compiled)
+        still = [slot.name for slot in slots if not slot.formula and not holds_expression(slot.value)]
+        self.compiler = Compiler(evolve(names, params=dict.fromkeys(still)), compiled)
         self.fixed: JsonObject = {}
         self.moving: dict[str, tuple[CompiledValue, Param | Port | None]] = {}
         self.formulas: dict[str, Formula] = {}

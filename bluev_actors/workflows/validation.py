@@ -27,7 +27,7 @@ from bluev_actors.workflows.node_checks import NodeChecker
 from bluev_actors.workflows.order import Upstream, find_cycles
 from bluev_actors.workflows.params import NodeParams
 from bluev_actors.workflows.problems import Findings, GraphProblem
-from bluev_actors.workflows.values import MAX_DEPTH, JsonObject, find_flaw, is_list, is_object
+from bluev_actors.workflows.values import MAX_DEPTH, TOO_DEEP, JsonObject, find_flaw, is_list, is_object
 from bluev_actors.workflows.wording import quoted
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def parse_workflow(
 def _unreadable(document: object, limits: GraphLimits) -> Iterator[GraphProblem]:
     """What makes it useless, or too dear, to look any further."""
     flaw = find_flaw(document, "", MAX_DEPTH - min(limits.depth, MAX_DEPTH))
-    if flaw is not None and "nested deeper" in flaw:
+    if flaw is not None and TOO_DEEP in flaw:
         yield GraphProblem("nesting_too_deep", f"values may be nested {limits.depth} levels deep, no deeper", "")
     elif flaw is not None:
         yield GraphProblem("not_json", flaw, "")

@@ -18,6 +18,8 @@ JsonObject: TypeAlias = dict[str, Any]
 INT_MIN: Final = -(2**63)
 INT_MAX: Final = 2**64 - 1
 MAX_DEPTH: Final = 64
+TOO_DEEP: Final = "is nested deeper than"
+"""What `find_flaw` says of depth."""
 
 
 def find_flaw(value: object, path: str = "", depth: int = 0) -> str | None:
@@ -69,7 +71,7 @@ def _find_flaw(value: object, path: str, depth: int) -> str | None:  # noqa: PLR
     if isinstance(value, int | float):
         return _number_flaw(value, path)
     if depth >= MAX_DEPTH:
-        return f"{path or 'the value'} is nested deeper than {MAX_DEPTH} levels"
+        return f"{path or 'the value'} {TOO_DEEP} {MAX_DEPTH} levels"
     if isinstance(value, dict):
         return _object_flaw(cast("dict[object, object]", value), path, depth)
     if isinstance(value, list | tuple):

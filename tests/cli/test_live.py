@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
 
-from bluev_actors.cli import live as live_module
 from bluev_actors.cli.live import DRAWING_SHARE, FASTEST_PACE, Frame, LivePicture
 from bluev_actors.cli.outline import Outline
 from bluev_actors.cli.picture import Word
@@ -116,7 +116,7 @@ def test_no_frame_is_higher_than_the_screen(height: int) -> None:
 def test_a_large_run_is_drawn_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing never takes more than its small share of the time."""
     ticks = iter([0.0, 0.5, 1.0, 1.001])
-    monkeypatch.setattr(live_module.time, "perf_counter", lambda: next(ticks))
+    monkeypatch.setattr(time, "perf_counter", lambda: next(ticks))
     live = picture(Screen())
     assert live.pace == FASTEST_PACE
     live.show([], running())

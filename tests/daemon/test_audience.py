@@ -78,6 +78,15 @@ def test_the_tree_is_for_those_who_named_it() -> None:
     assert audience.of_tree() == (named,)
 
 
+def test_one_that_leaves_takes_nobody_along() -> None:
+    """Two that a topic reaches are two entries."""
+    audience, one, two = Audience[Somebody](), Somebody("s"), Somebody("s")
+    audience.enter(one)
+    audience.enter(two)
+    audience.leave(one)
+    assert audience.of_run("r", "w", "s") == (two,)
+
+
 def test_who_has_left_is_forgotten_altogether() -> None:
     """An index that keeps what nobody needs grows for ever."""
     audience, one = Audience[Somebody](), Somebody()

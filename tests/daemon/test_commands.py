@@ -125,6 +125,15 @@ async def test_which_run_is_meant() -> None:
                 commands.find_run(daemon.hub, run_id, workflow_id)
 
 
+async def test_a_run_that_is_not_there_cannot_be_steered() -> None:
+    """`not_found`, with what was asked for."""
+    async with open_daemon() as daemon:
+        message = ControlWorkflow(run_id="none", workflow_id="w", action="pause", request_id="p")
+        reply = await commands.control(daemon.hub, ALICE, message)
+        assert (reply.status, reply.code, reply.request_id) == ("not_found", "not_found", "p")
+        assert (reply.run_id, reply.workflow_id, reply.action) == ("none", "w", "pause")
+
+
 async def test_several_live_runs_are_ambiguous() -> None:
     """A workflow id alone does not say which one, so it is refused and nothing is steered."""
     async with open_daemon() as daemon:

@@ -125,6 +125,15 @@ async def test_any_text_is_answered_once(texts: str) -> None:
         assert len(socket._kept) <= 1
 
 
+async def test_what_a_handler_does_not_accept_is_an_error_too() -> None:
+    """It repeats the request_id, and does not count as nonsense."""
+    async with open_daemon() as daemon:
+        socket = await daemon.connect()
+        for _ in range(OFFENCES + 1):
+            error = await socket.ask({"type": "watch", "run_id": "none", "request_id": "mine"})
+            assert (error["type"], error["code"], error["request_id"]) == ("error", "not_found", "mine")
+
+
 async def test_the_request_id_of_nonsense_is_repeated() -> None:
     """A client can tell which of its messages was wrong, and where."""
     async with open_daemon() as daemon:

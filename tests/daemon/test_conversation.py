@@ -11,6 +11,7 @@ from bluev_actors.daemon.config import Settings
 from bluev_actors.daemon.limits import Limits
 from bluev_actors.engine.limits import RuntimeLimits
 from bluev_actors.engine.node_types import node
+from bluev_actors.errors import ProtocolError
 from bluev_actors.testing import EmbeddedSocket, open_daemon, step, workflow
 
 if TYPE_CHECKING:
@@ -142,6 +143,47 @@ async def test_a_watch_of_a_run_that_is_behind_does_not_repeat_the_snapshot() ->
         conversation.watch_again([run_id])
         conversation.feed.move_to(0)
         assert [frame["seq"] for frame in await watcher.receive_until("workflow_completed")] == list(range(1, 205))
+
+
+async def test_an_error_of_a_frame_says_where() -> None:
+    """Code, sentence, path and request_id, each where there is one."""
+    async with open_daemon() as daemon:
+        socket = await daemon.connect()
+        (conversation,) = daemon.hub.sessions
+        conversation.send_error(ProtocolError("bad_message", "no", "here", "mine"))
+        conversation.send_error(ProtocolError("bad_json", "no"))
+        with_path, without = await socket.receive(), await socket.receive()
+        assert (with_path["code"], with_path["path"], with_path["request_id"]) == ("bad_message", "here", "mine")
+        assert without.keys() == {"type", "timestamp", "code", "message"}
+
+
+async def test_events_again_have_no_cursor() -> None:
+    """What `watch` sends again is no new place, and what the session owns is not kept back by a watch."""
+    async with open_daemon([talk]) as daemon:
+        socket = await daemon.connect("s")
+        run_id = await go(socket, "talk")
+        await socket.receive_until("workflow_completed")
+        await socket.ask({"type": "watch", "run_id": run_id, "after": 202})
+        again = await socket.receive_what_is_there()
+        assert [(frame["seq"], "cursor" in frame) for frame in again] == [(203, False), (204, False)]
+        (conversation,) = daemon.hub.sessions
+        conversation.feed.move_to(daemon.runtime.journal.cursor - 1)
+        assert [frame["seq"] for frame in await socket.receive_what_is_there()] == [204]
+
+
+async def test_snapshots_are_of_what_it_follows() -> None:
+    """Live runs of its session and the runs it watches; not the ended ones, nor a stranger's."""
+    async with open_daemon([talk, crawl]) as daemon:
+        mine, stranger = await daemon.connect("mine"), await daemon.connect("stranger")
+        live, ended = await go(mine, "crawl"), await go(mine, "talk")
+        await mine.receive_until("workflow_completed")
+        watched = await go(stranger, "talk")
+        await stranger.receive_until("workflow_completed")
+        await mine.ask({"type": "watch", "run_id": watched})
+        (conversation, _) = daemon.hub.sessions
+        assert {shown["run_id"] for shown in conversation.snapshots()} == {live, watched}
+        conversation.watch_again(["gone", ended])
+        assert {shown["run_id"] for shown in conversation.snapshots()} == {live, watched, ended}
 
 
 async def test_a_bug_in_telling_costs_the_socket() -> None:

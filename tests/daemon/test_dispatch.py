@@ -330,6 +330,18 @@ async def test_what_cannot_be_watched(message: JsonObject, code: str, path: str)
         assert (error["code"], error["path"]) == (code, path)
 
 
+async def test_coming_back() -> None:
+    """`resume` is answered, and what was missed follows."""
+    async with open_daemon() as daemon:
+        first = await daemon.connect("s")
+        await started(first, QUICK)
+        await trio.sleep(1)
+        second = await daemon.connect("s")
+        reply = await second.ask({"type": "resume", "epoch": second.greeting["epoch"], "cursor": "0"})
+        assert (reply["type"], reply["replayed"]) == ("resumed", 4)
+        assert [frame["seq"] for frame in await second.receive_what_is_there()] == [1, 2, 3, 4]
+
+
 async def test_a_heartbeat_response_is_not_answered() -> None:
     """The one message that gets no reply."""
     async with open_daemon() as daemon:

@@ -285,7 +285,7 @@ async def test_an_answer_is_one_write_and_has_a_date() -> None:
     await answer(stream)
     assert (stream.can_answer, stream.answered) == (False, True)
     sent = bytes(await far.receive_some())
-    assert sent.startswith(b"HTTP/1.1 200 \r\n")
+    assert sent.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"\r\ndate: " in sent.lower()
     assert sent.endswith(b"\r\n\r\nok")
 

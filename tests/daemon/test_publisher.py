@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import trio
@@ -13,7 +13,12 @@ import trio.testing
 
 from bluev_actors.actors import ActorCrashed, ActorEvent, ActorRestarted, ActorStarted, ActorStopped
 from bluev_actors.daemon.publisher import CHANGES, Publisher, status_update
+from bluev_actors.engine.node_types import node
 from bluev_actors.testing import EmbeddedSocket, FaultPlan, chain, open_daemon, step, workflow
+from bluev_actors.workflows.options import RunOptions
+
+if TYPE_CHECKING:
+    from bluev_actors.engine.context import NodeContext
 
 VIRTUAL_TIME = True
 
@@ -98,6 +103,36 @@ async def test_nobody_listens_after_the_end() -> None:
         daemon.runtime.journal.subscribe(heard.extend)
         await daemon.runtime.start(QUICK)
         assert heard
+
+
+@node
+async def crawl(ctx: NodeContext) -> str:
+    """Show how far it is."""
+    for done in (1, 2):
+        ctx.progress(done=done, total=2)
+        await trio.sleep(1)
+    return "done"
+
+
+async def test_progress_is_told_and_not_stored() -> None:
+    """The owner hears of it, in between the events; a run of nobody is told to nobody."""
+    async with open_daemon([crawl]) as daemon:
+        owner = await daemon.connect("owner")
+        document = workflow("w", step("c", "crawl"))
+        await daemon.runtime.start(document, options=RunOptions(concurrent=True))
+        await owner.ask({"type": "execute_workflow", "workflow": document, "options": {"concurrent": True}})
+        frames = await owner.receive_until("workflow_completed")
+        assert [frame["done"] for frame in frames if frame["type"] == "node_progress"] == [1, 2]
+        assert [frame["seq"] for frame in frames if "seq" in frame] == [2, 3, 4]
+
+
+async def test_progress_that_nobody_wants_is_told_to_nobody() -> None:
+    """A session whose connection asked for something else hears nothing of it."""
+    async with open_daemon([crawl]) as daemon:
+        owner = await daemon.connect("owner")
+        await owner.ask({"type": "subscribe", "event_types": ["node_log"]})
+        await owner.ask({"type": "execute_workflow", "workflow": workflow("w", step("c", "crawl"))})
+        assert [frame["type"] for frame in await owner.receive_until("workflow_completed")] == ["workflow_completed"]
 
 
 async def test_a_broadcast_goes_as_it_is() -> None:

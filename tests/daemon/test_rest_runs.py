@@ -204,6 +204,17 @@ async def test_an_output_by_any_name() -> None:
         assert (await daemon.request("GET", f"/api/runs/{run_id}/nodes/none/outputs/x")).status == 404
 
 
+async def test_the_events_of_a_run_are_below_it() -> None:
+    """As an array, or, for who asks, as a stream."""
+    async with open_daemon() as daemon:
+        run_id = await start(daemon, QUICK)
+        await trio.sleep(0.5)
+        target = f"/api/runs/{run_id}/events"
+        assert [event["seq"] for event in (await daemon.request("GET", target)).json()] == [1, 2, 3, 4, 5, 6]
+        stream = await daemon.request("GET", target, headers={"accept": "text/event-stream"})
+        assert stream.body.count(b"\nid: ") == 6
+
+
 async def test_forgetting() -> None:
     """A live run is not forgotten, an ended one is, and then it is gone."""
     async with open_daemon() as daemon:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bluev_actors.errors import ExpressionError
 from bluev_actors.testing.strategies import json_values
+from bluev_actors.workflows.expressions import MAX_SOURCE
 from bluev_actors.workflows.interpolation import (
     Fixed,
     Secret,
@@ -108,6 +109,15 @@ def test_what_cannot_be_compiled(text: str, code: str) -> None:
     with pytest.raises(ExpressionError) as caught:
         compile_param({"a": [text]})
     assert caught.value.code == code
+
+
+def test_an_expression_that_does_not_end_is_soon_given_up() -> None:
+    """A text of many megabytes is not read to its end for the sake of one missing brace."""
+    longest = "1" + " " * (MAX_SOURCE - 1)
+    assert compile_param(f"${{{longest}}}").evaluate({}) == 1
+    for endless in (f"${{{longest} }}", "${" + "a " * 5_000_000 + "}"):
+        with pytest.raises(ExpressionError, match=f"no '}}' within {MAX_SOURCE} characters"):
+            compile_param(endless)
 
 
 def test_all_complaints_are_heard() -> None:
