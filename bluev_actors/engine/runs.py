@@ -174,7 +174,8 @@ class Runs:
             live = self.live_runs_of(record.workflow_id)
             match _policy(record.options):
                 case "replace" if live:
-                    for handle in live:
+                    # The newest first, so that no queued one begins because the one before it is gone.
+                    for handle in reversed(live):
                         await handle.stop()
                         await handle.ended()
                 case "reject" if live:

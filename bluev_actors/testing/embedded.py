@@ -21,7 +21,7 @@ import h11
 import trio
 import trio.testing
 from attrs import define, field, frozen
-from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, wrap_client_stream
+from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
 from bluev_actors.daemon.config import Settings
 from bluev_actors.daemon.server import drain
@@ -43,6 +43,8 @@ PATIENCE: Final = 600.0
 """Seconds that a client waits for what does not come, before it says so."""
 MOMENT: Final = 0.001
 """Seconds; long enough to take what has arrived."""
+LARGEST: Final = 256 * 1024 * 1024
+"""Bytes of a message that a client takes, which is more than a daemon says at a time."""
 
 StreamPair = tuple[trio.abc.Stream, trio.abc.Stream]
 
@@ -126,6 +128,7 @@ class EmbeddedDaemon:
             resource=resource + (f"?{query}" if query else ""),
             subprotocols=list(protocols),
             extra_headers=[(name.encode(), value.encode()) for name, value in (headers or {}).items()],
+            max_message_size=LARGEST,
         )
         socket = EmbeddedSocket(await self._nursery.start(_keep_open, shake_hands), stream)
         socket.greeting = await socket.receive()
@@ -174,15 +177,17 @@ async def _keep_open(
     shake_hands: Callable[[trio.Nursery], Awaitable[WebSocketConnection]],
     task_status: trio.TaskStatus[WebSocketConnection] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Be the nursery of one connection, for a handshake that is refused ends the nursery it is made in."""
+    """Be the nursery of one connection, for the library lets the errors of its reader out into it."""
+    connection: WebSocketConnection | None = None
+    refusal: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
-            task_status.started(await shake_hands(nursery))
-    except* HandshakeError as refused:
-        error = refused.exceptions[0]
-    else:
-        return
-    raise error
+            connection = await shake_hands(nursery)
+            task_status.started(connection)
+    except* Exception as errors:  # noqa: BLE001 - of an open line, whatever it is shows as a line that is closed
+        refusal = errors.exceptions[0]
+    if connection is None and refusal is not None:
+        raise refusal
 
 
 @frozen

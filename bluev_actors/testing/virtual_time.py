@@ -1,6 +1,7 @@
 """Time that jumps: whenever nobody has anything to do, the next deadline is now.
 
-With pytest-trio, a test runs in it by `@pytest.mark.trio(run=run_in_virtual_time)`.
+What happens in threads and in real sockets counts for nothing here: the clock jumps on while they work. So this is for
+what lives on the loop alone. With pytest-trio, a test runs in it by `@pytest.mark.trio(run=run_in_virtual_time)`.
 """
 
 from __future__ import annotations

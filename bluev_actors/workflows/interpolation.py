@@ -183,7 +183,8 @@ def _parts(text: str, compile_: Compile) -> Iterator[str | Expression]:
         end = closing_brace(text, inside, inside + MAX_SOURCE + 1)
         if end is None:
             raise ExpressionError(
-                f"the '${{' at character {start + 1} has no '}}' within {MAX_SOURCE} characters; write '$${{' for a plain '${{'",
+                f"the '${{' at character {start + 1} has no '}}' within {MAX_SOURCE} characters; "
+                "write '$${' for a plain '${'",
                 "invalid_expression",
             )
         yield text[at:start]

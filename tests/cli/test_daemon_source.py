@@ -56,6 +56,18 @@ async def test_a_batch_is_bounded(daemon: str, nursery: trio.Nursery) -> None:
     assert max(sizes) <= BUFFER
 
 
+async def test_a_reader_far_behind(daemon: str) -> None:
+    """Thousands of events after the fact, and a second reader live: the daemon sends again what was let go."""
+    nodes = [{"id": f"n{i}", "type": "noop"} for i in range(2_000)]
+    async with connect(daemon) as client:
+        run = await client.execute({"id": "far-behind", "nodes": nodes, "connections": []})
+        await run.result()
+        late = [update async for update in run.events()]
+        again = [update async for update in run.events(after=4_000)]
+    assert seqs(late) == list(range(1, 4_003))
+    assert seqs(again) == [4_001, 4_002]
+
+
 async def test_a_daemon_that_is_lost(daemon: str, documents: Documents, nursery: trio.Nursery) -> None:
     """First what came, then the loss."""
     async with connect(daemon) as client:

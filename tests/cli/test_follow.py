@@ -128,6 +128,24 @@ async def test_two_signals_in_a_breath() -> None:
     assert await until_interrupted(work) == LEFT
 
 
+async def test_a_signal_in_the_last_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trio hands back what nobody took, as a KeyboardInterrupt; it was still a Ctrl-C."""
+
+    async def listen(_: Interrupts, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        task_status.started()
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise KeyboardInterrupt
+
+    async def work(_nursery: trio.Nursery, _: Interrupts) -> int:
+        await trio.lowlevel.checkpoint()
+        return 0
+
+    monkeypatch.setattr(Interrupts, "listen", listen)
+    assert await until_interrupted(work) == LEFT
+
+
 async def test_the_first_signal_may_mean_something_else() -> None:
     """And then the second one ends it."""
     acts = list[str]()

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bluev_actors.daemon.config import Settings
 from bluev_actors.daemon.dispatch import HANDLERS
 from bluev_actors.engine.limits import RuntimeLimits
-from bluev_actors.protocol.messages import CLIENT_MESSAGES, TERMINAL_TYPES
+from bluev_actors.protocol.codec import encode
+from bluev_actors.protocol.messages import CLIENT_MESSAGES, TERMINAL_TYPES, ClientMessage, HeartbeatResponse
 from bluev_actors.testing import EmbeddedDaemon, EmbeddedSocket, chain, open_daemon, step, workflow
+from bluev_actors.testing.strategies import MESSAGES
 
 if TYPE_CHECKING:
     from bluev_actors.workflows.values import JsonObject
@@ -393,3 +399,23 @@ async def test_nonsense_is_a_first_frame_too() -> None:
         await odd.send("nonsense")
         assert (await odd.receive())["type"] == "error"
         assert [frame["seq"] for frame in await odd.receive_what_is_there()] == [1, 2, 3, 4]
+
+
+# --- whatever it is ---------------------------------------------------------------------------------------
+
+ANYTHING = st.lists(st.one_of(*(MESSAGES[cls] for cls in CLIENT_MESSAGES.values())), max_size=8)
+
+
+@given(messages=ANYTHING)
+async def test_every_message_has_exactly_one_reply(messages: list[ClientMessage]) -> None:
+    """A `heartbeat_response` none; and somebody else's run goes on beside it, unless it is stopped by name."""
+    async with open_daemon() as daemon:
+        client, other = await daemon.connect("client"), await daemon.connect("other")
+        run_id = await started(other)
+        for number, message in enumerate(messages):
+            await client.send(encode(evolve(message, request_id=f"id-{number}")).decode())
+        replies = Counter(frame.get("request_id") for frame in await client.receive_what_is_there())
+        del replies[None]
+        answered = [number for number, message in enumerate(messages) if not isinstance(message, HeartbeatResponse)]
+        assert replies == Counter(f"id-{number}" for number in answered)
+        assert (await other.receive_until("workflow_completed"))[-1]["run_id"] == run_id

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import h11
 import pytest
 import trio
@@ -12,7 +14,9 @@ from hypothesis import strategies as st
 from bluev_actors.daemon.guard import Refusal, Refused
 from bluev_actors.daemon.http_stream import READ_AHEAD, HttpStream
 from bluev_actors.daemon.limits import Limits
-from bluev_actors.daemon.request import RequestHead
+
+if TYPE_CHECKING:
+    from bluev_actors.daemon.request import RequestHead
 
 VIRTUAL_TIME = True
 

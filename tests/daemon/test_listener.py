@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 import trio
-import trio.testing
 
 from bluev_actors.actors import child, open_system
 from bluev_actors.daemon.limits import Limits
@@ -79,7 +78,7 @@ async def test_each_stream_is_handed_on_with_its_peer() -> None:
             async with await trio.open_tcp_stream(host, number) as client:
                 stream, peer = await port.accepted()
                 async with stream:
-                    assert peer == "127.0.0.1:%d" % client.socket.getsockname()[1]
+                    assert peer == f"127.0.0.1:{client.socket.getsockname()[1]}"
                     await client.send_all(b"hello")
                     assert await stream.receive_some() == b"hello"
 

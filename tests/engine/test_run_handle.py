@@ -78,9 +78,7 @@ async def test_a_control_waits_for_the_first_incarnation(bench: OpenBench) -> No
         assert run.state.status == "stopped"
 
 
-@pytest.mark.parametrize(
-    ("node_id", "error"), [("ok", None), ("bad", RunFailedError), ("slow", RunStoppedError)]
-)
+@pytest.mark.parametrize(("node_id", "error"), [("ok", None), ("bad", RunFailedError), ("slow", RunStoppedError)])
 async def test_how_a_run_ends(bench: OpenBench, node_id: str, error: type[Exception] | None) -> None:
     """The results, or an error with the summary; as often as it is asked for."""
     nodes = {"ok": step("constant", {"value": 1}), "bad": step("fail"), "slow": step("delay", {"seconds": 9})}
