@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 Trap: TypeAlias = Callable[[str, str], None]
 """Called with the point's name and a key that tells one actor from another; raises to make it fail."""
@@ -34,7 +34,7 @@ def fault(point: str, key: str = "") -> None:
 
 
 @contextmanager
-def armed(trap: Trap) -> Iterator[None]:
+def armed(trap: Trap) -> Generator[None]:
     """Arm `trap` for this task and for every task started inside the block."""
     token = _trap.set(trap)
     try:

@@ -15,7 +15,7 @@ from bluev_actors.daemon.asgi import run_app
 from bluev_actors.daemon.guard import Refusal, Refused
 from bluev_actors.daemon.http_stream import HttpStream
 from bluev_actors.daemon.request import RequestHead
-from bluev_actors.daemon.streams import hang_up, peer_of
+from bluev_actors.daemon.streams import ReplayStream, hang_up, peer_of
 
 if TYPE_CHECKING:
     from bluev_actors.daemon.asgi import ASGIApp
@@ -47,32 +47,47 @@ async def serve_stream(
         draining: while true, every answer is the last on its connection.
         check: says which requests go no further, before anything else sees them.
     """
-    door = HttpStream(stream, limits, draining)
     try:
-        while await _serve_request(door, stream, app, upgrade, check):
-            pass
-        if door.abandoned:
-            await hang_up(stream, within=limits.close_time)
+        asked = await _serve_requests(stream, app, limits, draining, check)
+        if asked is not None:
+            await _hand_over(*asked, upgrade, limits)
     except (trio.BrokenResourceError, trio.ClosedResourceError):
         pass
     finally:
         await trio.aclose_forcefully(stream)
 
 
-async def _serve_request(
-    door: HttpStream, stream: trio.abc.Stream, app: ASGIApp, upgrade: Upgrade, check: Check
-) -> bool:
-    """Serve the next request; whether there can be another."""
+async def _serve_requests(
+    stream: trio.abc.Stream, app: ASGIApp, limits: Limits, draining: Callable[[], bool], check: Check
+) -> tuple[RequestHead, ReplayStream] | None:
+    """Answer requests to the last one, or up to one that asks for a WebSocket.
+
+    What HTTP needs is left behind then: a conversation may last for days.
+    """
+    door = HttpStream(stream, limits, draining)
+    peer = peer_of(stream)
+    while True:
+        try:
+            head = await door.read_head()
+            if head is None:
+                return None
+            if (refusal := check(head)) is not None:
+                raise Refused(refusal)  # noqa: TRY301 - answered below, with all the others
+            if head.wants_websocket:
+                return head, door.hand_over(head)
+            await run_app(app, door, head, peer)
+        except Refused as refused:
+            await door.refuse(refused.refusal)
+        if not await door.next_request():
+            break
+    if door.abandoned:
+        await hang_up(stream, within=limits.close_time)
+    return None
+
+
+async def _hand_over(head: RequestHead, stream: ReplayStream, upgrade: Upgrade, limits: Limits) -> None:
     try:
-        head = await door.read_head()
-        if head is None:
-            return False
-        if (refusal := check(head)) is not None:
-            raise Refused(refusal)  # noqa: TRY301 - answered below, with all the others
-        if head.wants_websocket:
-            await upgrade(head, door.hand_over(head))
-            return False
-        await run_app(app, door, head, peer_of(stream))
+        await upgrade(head, stream)
     except Refused as refused:
-        await door.refuse(refused.refusal)
-    return await door.next_request()
+        await HttpStream(stream, limits, lambda: True).refuse(refused.refusal)
+        await hang_up(stream, within=limits.close_time)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Final, cast, final
 
 import trio
@@ -24,16 +23,16 @@ class ReplayStream(trio.abc.Stream):
 
     def __init__(self, transport: trio.abc.Stream, read: Iterable[bytes]) -> None:
         self.transport = transport
-        self._read = deque(piece for piece in read if piece)
+        self._read = [piece for piece in read if piece]
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """Receive what was read before, then what comes."""
         if not self._read:
             return await self.transport.receive_some(max_bytes)
         await trio.lowlevel.checkpoint()
-        piece = self._read.popleft()
+        piece = self._read.pop(0)
         if max_bytes is not None and len(piece) > max_bytes:
-            self._read.appendleft(piece[max_bytes:])
+            self._read.insert(0, piece[max_bytes:])
         return piece[:max_bytes]
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
@@ -84,6 +83,7 @@ async def hang_up(stream: trio.abc.Stream, *, within: float) -> None:
     yet. So this ends the own side first and reads on, to the peer's end or for `within` seconds, whichever is
     sooner. Whatever goes wrong meanwhile, the stream ends closed.
     """
+    stream = transport_of(stream)
     try:
         with trio.move_on_after(within):
             if isinstance(stream, trio.abc.HalfCloseableStream):

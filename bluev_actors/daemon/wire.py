@@ -6,7 +6,6 @@ refused before it is here, and the reader waits while the application has enough
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, NoReturn, final
 
 import trio
@@ -60,7 +59,7 @@ class Wire(trio.abc.Stream):
         self.last_seen = trio.current_time()
         self.received_bytes = 0
         self.received_messages = 0
-        self.unread: deque[int] = deque()
+        self.unread: list[int] = []
         self.unread_bytes = 0
         self._stream = stream
         self._head_left = head_size
@@ -102,7 +101,7 @@ class Wire(trio.abc.Stream):
 
     def taken(self) -> None:
         """The application has taken one message."""
-        self.unread_bytes -= self.unread.popleft()
+        self.unread_bytes -= self.unread.pop(0)
         self._room.unpark()
 
     async def _turn(self) -> None:

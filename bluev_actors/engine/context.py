@@ -16,7 +16,7 @@ from bluev_actors.workflows.run_events import LogLevel, NodeEmitted, NodeLog, No
 from bluev_actors.workflows.values import Json, JsonObject, find_flaw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from bluev_actors.workflows.expressions import Scope
     from bluev_actors.workflows.graph import Node
@@ -67,13 +67,13 @@ class NodeContext:
     resume_state: Json | None
     """What the last checkpoint of this node kept; None when there is none."""
     _port: RunPort = field(alias="port")
-    params: JsonObject = Factory(dict)
+    params: JsonObject = Factory(dict[str, "Json"])
     """The settings, evaluated, with the defaults filled in."""
-    inputs: JsonObject = Factory(dict)
-    _scope: Scope = Factory(dict)
-    _sources: Mapping[str, list[str]] = Factory(dict)
+    inputs: JsonObject = Factory(dict[str, "Json"])
+    _scope: Scope = Factory(dict[str, "Json"])
+    _sources: Mapping[str, list[str]] = Factory(dict[str, list[str]])
     _compiled: NodeParams = Factory(NodeParams)
-    _shields: list[trio.CancelScope] = field(factory=list, init=False)
+    _shields: list[trio.CancelScope] = field(factory=list[trio.CancelScope], init=False)
 
     def give(self, compiled: NodeParams, scope: Scope, params: JsonObject, gathered: Gathered) -> None:
         """Hand the node what it works with; the executor does that before it calls the function."""
@@ -138,9 +138,14 @@ class NodeContext:
         message: str | None = None,
     ) -> None:
         """Show how far it is: `fraction` of one, or `done` of `total`. The newest wins."""
-        figures = (_figure(it) for it in (fraction, done, total))
-        text = None if message is None else clean_text(message)
-        progress = NodeProgress(self.node.id, self.attempt, *figures, text)
+        progress = NodeProgress(
+            self.node.id,
+            self.attempt,
+            fraction=_figure(fraction),
+            done=_figure(done),
+            total=_figure(total),
+            message=None if message is None else clean_text(message),
+        )
         _on_loop(self._port.show_progress, progress)
 
     def save(self, state: Json) -> None:
@@ -160,7 +165,7 @@ class NodeContext:
         await trio.lowlevel.checkpoint()
 
     @contextmanager
-    def shielded(self, seconds: float) -> Iterator[trio.CancelScope]:
+    def shielded(self, seconds: float) -> Generator[trio.CancelScope]:
         """Clean up without being cut short, for at most `seconds` and at most the run's grace."""
         with trio.move_on_after(min(seconds, self.grace), shield=True) as scope:
             self._shields.append(scope)

@@ -129,10 +129,10 @@ class _RunLog:
     """The events of one run; `dropped` of them, the oldest, are no longer held."""
 
     record: RunRecord
-    events: list[Recorded] = Factory(list)
+    events: list[Recorded] = Factory(list[Recorded])
     dropped: int = 0
     ended: bool = False
-    checkpoints: dict[str, Json] = Factory(dict)
+    checkpoints: dict[str, Json] = Factory(dict[str, "Json"])
     readers: trio.lowlevel.ParkingLot = Factory(trio.lowlevel.ParkingLot)
 
 

@@ -11,7 +11,7 @@ import math
 import traceback
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final, Never, TypeAlias
+from typing import TYPE_CHECKING, Final, Never, TypeAlias, cast
 
 import trio
 
@@ -97,8 +97,8 @@ class NodeExecutor(Actor[Never]):
             arguments["ctx"] = self.context
         function = self._node_type.function
         if self._node_type.is_async:
-            result = function(**arguments)
-            return await result if isinstance(result, Awaitable) else result
+            result: object = function(**arguments)
+            return await cast("Awaitable[object]", result) if isinstance(result, Awaitable) else result
         return await trio.to_thread.run_sync(lambda: function(**arguments))
 
     @property
@@ -151,7 +151,7 @@ def error_text(error: BaseException) -> str:
 def _not_the_nodes(error: BaseException) -> BaseException | None:
     """What of an exception is no failure of the node: a cancellation, or the interruption of the program."""
     if isinstance(error, BaseExceptionGroup):
-        return error.subgroup((trio.Cancelled, KeyboardInterrupt))
+        return cast("BaseExceptionGroup[BaseException]", error).subgroup((trio.Cancelled, KeyboardInterrupt))
     return error if isinstance(error, trio.Cancelled | KeyboardInterrupt) else None
 
 

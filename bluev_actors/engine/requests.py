@@ -32,8 +32,8 @@ class Answered:
 class RequestLog:
     """Remembers accepted requests by session and request id."""
 
-    _answers: dict[tuple[str, str], Answered] = Factory(dict)
-    _by_run: dict[str, list[tuple[str, str]]] = Factory(dict)
+    _answers: dict[tuple[str, str], Answered] = Factory(dict[tuple[str, str], Answered])
+    _by_run: dict[str, list[tuple[str, str]]] = Factory(dict[str, list[tuple[str, str]]])
 
     def find(self, session_id: str, request_id: str) -> Answered | None:
         """The first answer to this request; None when it has not been made."""

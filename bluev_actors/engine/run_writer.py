@@ -29,7 +29,7 @@ class RunWriter:
     now: Callable[[], float]
     closed: bool = False
     state: RunState = field(init=False)
-    _entries: list[Entry] = Factory(list)
+    _entries: list[Entry] = Factory(list["Entry"])
 
     def __attrs_post_init__(self) -> None:
         self.state = RunState(self.record.run_id, self.record.workflow_id)

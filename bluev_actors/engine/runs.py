@@ -81,12 +81,12 @@ class Runs:
     requests: RequestLog = Factory(RequestLog)
     draining: bool = False
     _supervisor: Ref[Any] | None = None
-    _handles: dict[str, RunHandle] = Factory(dict)
-    _by_workflow: dict[str, dict[str, None]] = Factory(dict)
-    _queue: list[_Place] = Factory(list)
-    _places: dict[str, _Place] = Factory(dict)
-    _active: set[str] = Factory(set)
-    _ended: deque[str] = Factory(deque)
+    _handles: dict[str, RunHandle] = Factory(dict[str, RunHandle])
+    _by_workflow: dict[str, dict[str, None]] = Factory(dict[str, dict[str, None]])
+    _queue: list[_Place] = Factory(list[_Place])
+    _places: dict[str, _Place] = Factory(dict[str, _Place])
+    _active: set[str] = Factory(set[str])
+    _ended: deque[str] = Factory(deque[str])
     _numbers: count[int] = Factory(count)
 
     def spec(self) -> ChildSpec:

@@ -92,7 +92,9 @@ class NodeChecker:
         notes = NodeNotes(self.findings, f"{path}.params", node.id)
         for problem in check_secrets(node.params, self.secrets):
             self._note_secret(notes, problem)
-        names = evolve(self.names, ports=_ports(node, kind, connected))
+        names = self.names
+        if any(param.syntax != "value" for param in kind.params):
+            names = evolve(names, ports=_ports(node, kind, connected))
         params = NodeParams.compile(node.params, kind, names, self._compiled, notes)
         if not node.params and self.findings.error_count == before:
             self._unset[kind.name] = params

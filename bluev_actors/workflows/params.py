@@ -175,7 +175,9 @@ class _Job:
 
     def __init__(self, slots: list[_Slot], names: Names, compiled: Compiled, notes: Notes) -> None:
         still = [slot.name for slot in slots if not slot.formula and not holds_expression(slot.value)]
-        self.compiler = Compiler(evolve(names, params=dict.fromkeys(still)), compiled)
+        if len(still) < len(slots):
+            names = evolve(names, params=dict.fromkeys(still))
+        self.compiler = Compiler(names, compiled)
         self.fixed: JsonObject = {}
         self.moving: dict[str, tuple[CompiledValue, Param | Port | None]] = {}
         self.formulas: dict[str, Formula] = {}

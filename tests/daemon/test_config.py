@@ -174,7 +174,8 @@ def test_another_host_must_be_said_to_be_insecure(host: str) -> None:
 
 def test_the_guard_follows_from_the_settings() -> None:
     """Names, origins, and whether every address of the machine is ours."""
-    settings = Settings(host="192.168.1.5", allow_host_header=("flows",), allow_origin=("http://a:1",))
+    said: dict[str, object] = {"host": "192.168.1.5", "allow_host_header": ["flows"], "allow_origin": ["http://a:1"]}
+    settings = load_settings({**said, "insecure": True}, {})
     guard = settings.guard()
     assert guard.hosts == {"192.168.1.5", "flows"}
     assert len(guard.origins) == 1

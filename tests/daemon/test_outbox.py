@@ -265,6 +265,22 @@ async def test_a_peer_that_takes_nothing_is_given_up(pair: Pair) -> None:
         assert await read_all(far) == b"<" + b"x" * 500_000 + b"><bye>"
 
 
+async def test_a_stall_behind_an_overflow_is_not_told_again(pair: Pair, nursery: trio.Nursery) -> None:
+    """The owner knows already, and the write goes on for as long as the owner lets it."""
+    near, far = pair
+    told: list[float] = []
+    outbox = outbox_for(near, lambda: told.append(trio.current_time()), hard=1_000_000)
+    nursery.start_soon(outbox.run)
+    outbox.put(b"x" * 500_000)
+    await trio.sleep(3)
+    outbox.put(b"y" * 600_000)
+    outbox.close(b"<bye>")
+    await trio.sleep(60)
+    nursery.start_soon(close_when_done, outbox, near)
+    assert await read_all(far) == b"x" * 500_000 + b"<bye>"
+    assert told == [3]
+
+
 async def test_any_byte_taken_is_progress(pair: Pair) -> None:
     """A slow reader is no dead one: the patience begins anew with each write."""
     near, far = pair

@@ -269,6 +269,24 @@ async def test_statistics_count_both_ways(nursery: trio.Nursery) -> None:
     nursery.cancel_scope.cancel()
 
 
+async def test_who_has_much_to_say_can_wait_for_room(nursery: trio.Nursery) -> None:
+    """Then no limit is met, however long the story."""
+    near, far = trio.testing.lockstep_stream_pair()
+
+    async def tell(socket: Socket) -> None:
+        for number in range(50):
+            await socket.room()
+            socket.send(text_frame(b"%d" % number + b"x" * 100))
+        assert not await socket.flush(0)
+
+    limits = Limits(outbox_soft=300, outbox_hard=500)
+    nursery.start_soon(partial(serve, near, tell, limits=limits))
+    peer = Peer(far)
+    await peer.open()
+    assert [(await peer.hear_text()).rstrip("x") for _ in range(50)] == [str(number) for number in range(50)]
+    assert await peer.hear_close() == (1000, "")
+
+
 # --- closing ----------------------------------------------------------------------------------------------
 
 

@@ -116,6 +116,6 @@ async def test_hanging_up_on_a_stream_that_cannot_end_one_side() -> None:
     near, far = trio.testing.memory_stream_pair()
     await far.send_all(b"x")
     await far.send_eof()
-    await hang_up(ReplayStream(near, []), within=2)
+    await hang_up(ReplayStream(ReplayStream(near, []), []), within=2)
     with pytest.raises(trio.ClosedResourceError):
         await near.send_all(b"x")

@@ -74,7 +74,7 @@ class OpenBench(Protocol):
     """Opens a runtime whose wall clock is Trio's; after it no task may be left."""
 
     def __call__(self, *nodes: NodeType, limits: RuntimeLimits = ...) -> AbstractAsyncContextManager[Runtime]:
-        """Open it with these node types besides the built-in ones."""
+        """Have these node types besides the built-in ones."""
         ...
 
 
@@ -110,7 +110,7 @@ def _below(task: trio.lowlevel.Task) -> Iterable[trio.lowlevel.Task]:
 
 @pytest.fixture
 def bench() -> OpenBench:
-    """Open a runtime in virtual time: `async with bench(my_node) as runtime`."""
+    """Open runtimes in virtual time, with node types of the test."""
     return _bench
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,7 @@ from bluev_actors.workflows.graph import Node, Workflow
 from bluev_actors.workflows.run_events import NodeStarted, Recorded, RunStarted, RunStopped
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from bluev_actors.engine.journal import Entry
 
@@ -184,7 +185,7 @@ def test_what_is_held_is_right(capacity: int, writes: list[tuple[str, int, bool]
         written[run_id] += times
         everything += times
     for run_id, times in written.items():
-        _check_reading(lambda after, it=run_id: journal.history(it, after), times, whole=not journal.has_ended(run_id))
+        _check_reading(partial(journal.history, run_id), times, whole=not journal.has_ended(run_id))
     _check_reading(journal.read_all, everything, whole=False)
     held = sum(1 for after in range(len(everything)) if _can_read(journal, after))
     assert held >= min(len(everything), capacity)
@@ -198,8 +199,7 @@ def _can_read(journal: MemoryJournal, after: int) -> bool:
     return True
 
 
-def _check_reading(read: object, times: list[float], *, whole: bool) -> None:
-    assert callable(read)
+def _check_reading(read: Callable[[int], Sequence[Recorded]], times: list[float], *, whole: bool) -> None:
     expired = 0
     for after in range(len(times) + 1):
         try:

@@ -127,6 +127,7 @@ async def test_output_names_are_plain_text(bench: OpenBench) -> None:
     """A name of another library's text class is a text."""
     run = await run_one(bench, giving({Text("out"): Text("x")}))
     outputs = run.state.nodes["a"].outputs
+    assert outputs is not None
     assert outputs == {"out": "x"}
     assert [type(name) for name in outputs] == [str]
 
@@ -374,7 +375,7 @@ async def test_a_thread_cannot_be_cancelled(bench: OpenBench, story: TellStory, 
     go_on, began = threading.Event(), trio.Event()
 
     @node
-    def it(ctx: NodeContext) -> str:
+    def it() -> str:
         trio.from_thread.run_sync(began.set)
         go_on.wait(30)
         return "done"

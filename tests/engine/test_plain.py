@@ -8,7 +8,7 @@ from hypothesis import given
 
 from bluev_actors.engine.plain import clean_text, encoded, plain_copy
 from bluev_actors.testing.strategies import json_values
-from bluev_actors.workflows.values import Json, find_flaw
+from bluev_actors.workflows.values import Json, find_flaw, is_list, is_object
 
 
 class Text(str):
@@ -23,7 +23,7 @@ class Real(float):
     __slots__ = ()
 
 
-class Colour(str, Enum):
+class Colour(str, Enum):  # noqa: UP042 - what users on older versions of Python wrote
     """Texts with names."""
 
     RED = "red"
@@ -31,10 +31,10 @@ class Colour(str, Enum):
 
 def plain_types_only(value: Json) -> bool:
     """Whether nothing in a value is of a subclass of what JSON is made of."""
-    if type(value) is dict:
-        return all(type(key) is str and plain_types_only(item) for key, item in value.items())
-    if type(value) is list:
-        return all(plain_types_only(item) for item in value)
+    if is_object(value):
+        return type(value) is dict and all(type(key) is str and plain_types_only(it) for key, it in value.items())
+    if is_list(value):
+        return type(value) is list and all(map(plain_types_only, value))
     return value is None or type(value) in (bool, int, float, str)
 
 

@@ -17,6 +17,7 @@ from bluev_actors.workflows.options import RunOptions
 if TYPE_CHECKING:
     from bluev_actors.engine.run_handle import RunHandle
     from bluev_actors.engine.runtime import Runtime
+    from bluev_actors.faultpoints import Trap
     from bluev_actors.workflows.options import IfRunning
     from bluev_actors.workflows.values import JsonObject
     from tests.engine.conftest import OpenBench, TellStory
@@ -280,7 +281,7 @@ async def test_a_start_with_a_slip_leaves_nothing(bench: OpenBench) -> None:
     """A callback that is none is told before there is a run."""
     async with bench() as runtime:
         with pytest.raises(ValueError, match="there is no callback"):
-            await runtime.start(sleep(), callbacks={"no_such": lambda _ctx: None})
+            await runtime.start(sleep(), callbacks={"no_such": print})
         assert runtime.list_runs() == []
         await (await runtime.start(sleep())).result()
 
@@ -344,7 +345,7 @@ async def test_a_run_that_cannot_be_kept_alive(bench: OpenBench) -> None:
             await (await runtime.start(sleep())).result()
 
 
-def _raise_for(path: str) -> object:
+def _raise_for(path: str) -> Trap:
     def trap(point: str, key: str) -> None:
         if point == "actor.receive" and key == path:
             raise RuntimeError("message of no luck")

@@ -38,6 +38,16 @@ class Alarmed(Supervisor[Never]):
                 self.timers.arm("late", 1.5)
 
 
+class Late(Alarmed):
+    """Sets a timer when it is over."""
+
+    async def on_stop(self, exit: Exit) -> None:  # noqa: ARG002 - the hook's own signature
+        """Set one, and take it back."""
+        self.timers.arm("late", 1)
+        self.timers.disarm("late")
+        self.heard.append(("set none", trio.current_time()))
+
+
 async def heard(plan: Callable[[Timers], None], seconds: float = 100) -> list[tuple[str, float]]:
     """What went off within some seconds, and when."""
     actor = Alarmed(plan)
@@ -110,9 +120,24 @@ async def test_an_alarm_may_set_timers() -> None:
 
 async def test_nothing_is_left_of_a_timer() -> None:
     """Gone off or taken back, its child is forgotten."""
-    actor = Alarmed(lambda timers: (timers.arm("a", 1), timers.arm("b", 9), timers.disarm("b"), None)[-1])
+
+    def plan(timers: Timers) -> None:
+        timers.arm("a", 1)
+        timers.arm("b", 9)
+        timers.disarm("b")
+
+    actor = Alarmed(plan)
     async with open_system() as system:
         await system.start(lambda: actor)
         await trio.sleep(3)
+        assert actor.heard == [("a", 1)]
         assert actor.children == ()
-        assert actor.timers == Timers(actor.start_child, actor.cancel_child, numbers=actor.timers._numbers)
+
+
+async def test_who_is_on_the_way_out_sets_none() -> None:
+    """Whoever asks for one then is not to blame."""
+    actor = Late(lambda _timers: None)
+    async with open_system() as system:
+        await system.start(lambda: actor)
+    assert actor.heard == [("set none", 0)]
+    assert actor.children == ()

@@ -62,7 +62,7 @@ def validator(wire_type: str) -> Draft202012Validator:
 def test_schema_accepts_what_is_sent(wire_type: str, data: st.DataObject) -> None:
     """Front ends may check by the schema whatever the codec writes."""
     sent = json.loads(encode(data.draw(MESSAGES[ALL[wire_type]])))
-    validator(wire_type).validate(sent)
+    assert validator(wire_type).is_valid(sent)
 
 
 def test_strategies_are_total() -> None:
