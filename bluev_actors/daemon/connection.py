@@ -14,7 +14,7 @@ import trio
 
 from bluev_actors.actors import Actor
 from bluev_actors.daemon.commands import Caller
-from bluev_actors.daemon.conversation import Conversation
+from bluev_actors.daemon.conversation import INTERNAL_ERROR, Conversation
 from bluev_actors.daemon.dispatch import dispatch
 from bluev_actors.daemon.greeting import greeting_to
 from bluev_actors.daemon.guard import Refusal, Refused
@@ -81,9 +81,17 @@ class Connection(Actor[Never]):
         limits = self._hub.settings.limits
         try:
             async with open_socket(stream, head, limits=limits, subprotocol=introduction.protocol) as socket:
-                await self._talk(introduction, socket)
+                await self._talk_to_the_end(introduction, socket)
         except SocketClosed as closed:
             _log.debug("the handshake of %s failed: %s", self.ref.id, closed)
+
+    async def _talk_to_the_end(self, introduction: Introduction, socket: Socket) -> None:
+        """Talk; a bug ends it with the close code for that. What the client was told stands, so it can resume."""
+        try:
+            await self._talk(introduction, socket)
+        except Exception:
+            socket.close_soon(INTERNAL_ERROR, "internal error")
+            raise
 
     async def _talk(self, introduction: Introduction, socket: Socket) -> None:
         async with trio.open_nursery() as nursery:
@@ -165,4 +173,3 @@ def _apologise(conversation: Conversation, message: ClientMessage) -> None:
             detail={"error_id": error_id},
         )
     )
-    conversation.break_off()

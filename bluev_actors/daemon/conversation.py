@@ -163,10 +163,11 @@ class Conversation:
 
     def watch(self, run: RunHandle) -> None:
         """Have every event of a run from now on, and those after its present `seq` only."""
-        if self.session_id != run.session_id and run.run_id not in self.subscriptions.watches:
-            self._floors[run.run_id] = run.state.seq
+        is_news = run.session_id != self.session_id and run.run_id not in self.subscriptions.watches
         self.subscriptions.watch(run.run_id)
         self.hub.audience.enter(self)
+        if is_news:
+            self._floors[run.run_id] = run.state.seq
 
     def watch_again(self, run_ids: Iterable[str]) -> None:
         """Have every event of these runs that comes after the place which the client names itself."""

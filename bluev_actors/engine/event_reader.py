@@ -49,12 +49,10 @@ class EventReader:
     async def _fill(self) -> None:
         await trio.lowlevel.checkpoint()
         try:
-            while not self._batch:
-                self._batch.extend(self._journal.history(self._run_id, self._after))
-                if self._batch:
-                    return
+            while not (news := self._journal.history(self._run_id, self._after)):
                 if self._journal.has_ended(self._run_id):
                     raise StopAsyncIteration
                 await self._journal.changed(self._run_id)
+            self._batch.extend(news)
         except RunNotFoundError:
             raise StopAsyncIteration from None

@@ -67,6 +67,11 @@ class NodeExecutor(Actor[Never]):
         self._timeout_code = timeout_code
         self._max_output_bytes = max_output_bytes
 
+    @property
+    def inline(self) -> bool:
+        """Whether it needs no task of its own."""
+        return self._node_type.inline
+
     async def run(self) -> Outcome:
         """Run the attempt to its outcome; only a cancellation gets out."""
         try:

@@ -44,6 +44,8 @@ class NodeType:
     takes_context: bool = True
     is_async: bool = True
     single_output: str | None = None
+    inline: bool = False
+    """Never waits and is quick, so that the run does it in its own task; for kinds of ours that are known to be so."""
 
     def outputs_from(self, returned: object) -> JsonObject:
         """Read what the function returned.

@@ -11,6 +11,7 @@ noted beforehand says what becomes of the node. A node whose body returned all t
 from __future__ import annotations
 
 import logging
+from collections import deque
 from functools import partial
 from itertools import count
 from random import Random
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import trio
 from attrs import frozen
 
-from bluev_actors.actors import ChildSpec, Exit, Request, RestartBudget, Supervisor, child, handles
+from bluev_actors.actors import ChildSpec, Exit, ExitKind, Request, RestartBudget, Supervisor, child, handles
 from bluev_actors.actors.restart import RestartWindow
 from bluev_actors.engine.clocks import Clocks
 from bluev_actors.engine.flow import Effects, Flow
@@ -43,6 +44,8 @@ _log = logging.getLogger(__name__)
 EXECUTOR_CRASHES: Final = 3
 EXECUTOR_PERIOD: Final = 5.0
 """More crashes of executors than this in so many seconds fail the run: they are bugs of ours, not failures of nodes."""
+INLINE_STRIDE: Final = 16
+"""Nodes run in the run's own task between two checkpoints, so that nobody else waits longer than for these."""
 GRACE_MARGIN: Final = 0.1
 """Seconds beyond its grace after which a cancelled node that is still there is named."""
 
@@ -79,7 +82,12 @@ class StopRun(Request[ControlOutcome]):
     mode: StopMode = "graceful"
 
 
-RunCommand: TypeAlias = Begin | PauseRun | ResumeRun | StopRun
+@frozen
+class RunInline:
+    """A run's word to itself: there is a node to run in its own task."""
+
+
+RunCommand: TypeAlias = Begin | PauseRun | ResumeRun | StopRun | RunInline
 
 
 class Run(Supervisor[RunCommand]):
@@ -100,6 +108,8 @@ class Run(Supervisor[RunCommand]):
         self._clocks = Clocks(trio.current_time, self._settings.retry)
         self._crashes = RestartWindow(RestartBudget(EXECUTOR_CRASHES, EXECUTOR_PERIOD))
         self._executors: dict[str, NodeExecutor] = {}
+        self._inline: deque[NodeExecutor] = deque()
+        self._inline_runs = 0
         self._timers = Timers(self.start_child, self.cancel_child)
         self._voice = RunVoice(desk, self._writer, self._timers.arm)
         self._told: set[NodeExecutor] = set()
@@ -165,7 +175,9 @@ class Run(Supervisor[RunCommand]):
             self._timers.arm(f"grace/{number}", self._settings.grace + GRACE_MARGIN)
 
     def _launch(self, launches: list[NodeStarted]) -> None:
-        """Start the executors of nodes whose start is on record, unless a control was quicker."""
+        """Start the executors of nodes whose start is on record, unless a control or a crash was quicker."""
+        if self._writer.closed:
+            return
         overtaken = [it.node_id for it in launches if it.node_id in self._flow.causes]
         for started in launches:
             if started.node_id not in self._flow.causes:
@@ -179,18 +191,42 @@ class Run(Supervisor[RunCommand]):
         node = self._desk.record.workflow.by_id[started.node_id]
         limit = self._clocks.start(node, started.attempt)
         executor = make_executor(self._desk, self.state, started, self._voice, limit)
-        self._executors[node.id] = executor
-        self.start_child(child(node.id, lambda: executor, restart="temporary", kind="node"))
+        if executor.inline:
+            self._queue_inline(executor)
+        else:
+            self._executors[node.id] = executor
+            self.start_child(child(node.id, lambda: executor, restart="temporary", kind="node"))
+
+    def _queue_inline(self, executor: NodeExecutor) -> None:
+        """Have it run by a message, so that a control goes before it; one message at a time is on its way."""
+        if not self._inline:
+            self.ref.tell(RunInline())
+        self._inline.append(executor)
+
+    @handles
+    async def run_inline(self, _message: RunInline) -> None:
+        """Run the next node that needs no task, unless a control was quicker."""
+        executor = self._inline.popleft()
+        if self._inline:
+            self.ref.tell(RunInline())
+        node_id = executor.context.node_id
+        cut_short = node_id in self._flow.causes
+        self._node_ended(
+            node_id, Exit(ExitKind.KILLED) if cut_short else Exit(ExitKind.NORMAL, result=await executor.run())
+        )
+        self._inline_runs += 1
+        if self._inline_runs % INLINE_STRIDE == 0:
+            await trio.lowlevel.checkpoint()
 
     async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:
         """An executor ended, or a timer went off."""
         if spec.kind != TIMER:
-            self._executor_ended(spec.id, exit)
+            self._forget_executor(spec.id)
+            self._node_ended(spec.id, exit)
         elif name := self._timers.gone_off(spec, exit):
             self._alarm(name)
 
-    def _executor_ended(self, node_id: str, exit_: Exit) -> None:
-        self._forget_executor(node_id)
+    def _node_ended(self, node_id: str, exit_: Exit) -> None:
         elapsed = self._clocks.stop(node_id)
         outcome = exit_.result
         if isinstance(outcome, Succeeded):

@@ -59,8 +59,7 @@ class RunVoice:
 
     def remark(self, line: NodeLog) -> None:
         """Record a line about a node, which is none of its own and counts towards no limit."""
-        if not self._writer.state.ended:
-            self._write(line)
+        self._write(line)
 
     def _write(self, event: NodeLog | NodeEmitted) -> None:
         self._writer.add(event)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from bisect import insort
 from collections import deque
+from contextlib import suppress
 from functools import partial
 from itertools import count, islice
 from random import Random
@@ -292,9 +293,7 @@ class Runs:
     def _forget_oldest(self) -> None:
         """Forget what is beyond `kept_runs`; whose callbacks are still at work stays until they are through."""
         for run_id in tuple(islice(self._ended, max(0, len(self._ended) - self.limits.kept_runs))):
-            handle = self._handles.get(run_id)
-            if handle is None or not handle.is_heard:
-                self._ended.remove(run_id)
+            if not self._handles[run_id].is_heard:
                 self._drop(run_id)
 
     def forget(self, run_id: str) -> None:
@@ -305,10 +304,8 @@ class Runs:
             RefusedError: `run_is_live`.
         """
         handle = self._by_run_id(run_id)
-        if not handle.state.ended:
+        if not self.journal.has_ended(run_id):
             raise RefusedError("run_is_live", f"run {run_id!r} is {handle.state.status}; stop it first")
-        if run_id in self._ended:
-            self._ended.remove(run_id)
         self._drop(run_id)
 
     def _drop(self, run_id: str) -> None:
@@ -321,6 +318,8 @@ class Runs:
             del self._by_workflow[handle.workflow_id]
         self._active.discard(run_id)
         self._leave_queue(run_id)
+        with suppress(ValueError):
+            self._ended.remove(run_id)
         self.requests.forget_run(run_id)
         self.journal.forget_run(run_id)
 

@@ -1,7 +1,8 @@
 """Time that jumps: whenever nobody has anything to do, the next deadline is now.
 
 What happens in threads and in real sockets counts for nothing here: the clock jumps on while they work. So this is for
-what lives on the loop alone. With pytest-trio, a test runs in it by `@pytest.mark.trio(run=run_in_virtual_time)`.
+what lives on the loop alone. With pytest-trio, a test runs in it by `@pytest.mark.trio(run=run_in_virtual_time)`; one
+of Hypothesis is a plain function that calls it.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from bluev_actors.daemon.limits import Limits
 from bluev_actors.daemon.manners import OFFENCES
 from bluev_actors.testing import EmbeddedDaemon, EmbeddedSocket, FaultPlan, chain, open_daemon, step
 from bluev_actors.testing.strategies import hostile_text
+from bluev_actors.testing.virtual_time import run_in_virtual_time
 from bluev_actors.workflows.values import JsonObject
 
 VIRTUAL_TIME = True
@@ -114,15 +115,19 @@ async def test_nonsense_gets_an_error_and_the_connection_lives(frame: str | byte
         assert (await socket.ask({"type": "subscribe"}))["type"] == "subscription_confirmed"
 
 
-@given(texts=hostile_text())
-async def test_any_text_is_answered_once(texts: str) -> None:
-    """Whatever a client sends as text: one answer, and the connection lives."""
+async def say(text: str | bytes) -> None:
+    """Say something to a daemon, and check that it answers once and goes on."""
     async with open_daemon() as daemon:
         socket = await daemon.connect()
-        await socket.send(texts)
-        answer = await socket.ask({"type": "unwatch", "run_id": "none"})
-        assert answer["type"] == "unwatched"
-        assert len(socket._kept) <= 1
+        await socket.send(text)
+        assert (await socket.ask({"type": "unwatch", "run_id": "none"}))["type"] == "unwatched"
+        assert len(await socket.receive_what_is_there()) <= 1
+
+
+@given(text=hostile_text())
+def test_any_text_is_answered_once(text: str | bytes) -> None:
+    """Whatever a client sends: one answer at most, for it may be a heartbeat's, and the connection lives."""
+    run_in_virtual_time(say, text)
 
 
 async def test_what_a_handler_does_not_accept_is_an_error_too() -> None:
@@ -204,6 +209,16 @@ async def test_a_handler_with_a_bug_ends_its_own_connection() -> None:
             await trio.testing.wait_all_tasks_blocked()
             crashed = [event for event in events if isinstance(event, ActorCrashed)]
             assert [event.path for event in crashed] == ["/connections/connection-1"]
+
+
+async def test_a_bug_in_what_goes_on_beside_ends_the_connection_too() -> None:
+    """A task of a connection that fails takes its connection down, with the code for it, and no other."""
+    async with open_daemon() as daemon:
+        broken, whole = await daemon.connect("broken"), await daemon.connect("whole")
+        (conversation, _) = daemon.hub.sessions
+        conversation.feed.move_to = None  # type: ignore[method-assign, assignment]  # what begins events is broken
+        assert (await broken.closed())[0] == 1011
+        assert (await whole.ask({"type": "subscribe"}))["type"] == "subscription_confirmed"
 
 
 async def test_the_log_has_what_the_client_is_not_told(caplog: pytest.LogCaptureFixture) -> None:

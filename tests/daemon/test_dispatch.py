@@ -18,6 +18,7 @@ from bluev_actors.protocol.codec import encode
 from bluev_actors.protocol.messages import CLIENT_MESSAGES, TERMINAL_TYPES, ClientMessage, HeartbeatResponse
 from bluev_actors.testing import EmbeddedDaemon, EmbeddedSocket, chain, open_daemon, step, workflow
 from bluev_actors.testing.strategies import MESSAGES
+from bluev_actors.testing.virtual_time import run_in_virtual_time
 
 if TYPE_CHECKING:
     from bluev_actors.workflows.values import JsonObject
@@ -406,9 +407,8 @@ async def test_nonsense_is_a_first_frame_too() -> None:
 ANYTHING = st.lists(st.one_of(*(MESSAGES[cls] for cls in CLIENT_MESSAGES.values())), max_size=8)
 
 
-@given(messages=ANYTHING)
-async def test_every_message_has_exactly_one_reply(messages: list[ClientMessage]) -> None:
-    """A `heartbeat_response` none; and somebody else's run goes on beside it, unless it is stopped by name."""
+async def hear_out(messages: list[ClientMessage]) -> None:
+    """Say everything to a daemon, and check what it says."""
     async with open_daemon() as daemon:
         client, other = await daemon.connect("client"), await daemon.connect("other")
         run_id = await started(other)
@@ -419,3 +419,9 @@ async def test_every_message_has_exactly_one_reply(messages: list[ClientMessage]
         answered = [number for number, message in enumerate(messages) if not isinstance(message, HeartbeatResponse)]
         assert replies == Counter(f"id-{number}" for number in answered)
         assert (await other.receive_until("workflow_completed"))[-1]["run_id"] == run_id
+
+
+@given(messages=ANYTHING)
+def test_every_message_has_exactly_one_reply(messages: list[ClientMessage]) -> None:
+    """A `heartbeat_response` none; and somebody else's run goes on beside it."""
+    run_in_virtual_time(hear_out, messages)

@@ -428,6 +428,18 @@ def test_that_a_run_has_failed_survives_a_crash() -> None:
     assert statuses(bench)["b"] == "cancelled"
 
 
+def test_a_crash_among_the_cancelled() -> None:
+    """Of the nodes that a failure takes along some are gone already; the others follow, and so does the run."""
+    workflow = with_node(graph("b d", nodes="a b c e"), "e", on_error="continue")
+    bench = Bench(workflow).accept()
+    bench.end("e", flop())
+    bench.end("a", flop())
+    bench.end("b", None)
+    bench.crash()
+    assert statuses(bench) == dict.fromkeys("bcd", "cancelled") | dict.fromkeys("ae", "failed")
+    assert bench.state.status == "failed"
+
+
 def test_that_executors_crashed_too_often_survives_a_crash() -> None:
     """The run fails, as it was about to, although its failed node says `continue`."""
     bench = Bench(with_node(graph(nodes="a b"), "a", on_error="continue")).accept()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from bluev_actors.engine.limits import RuntimeLimits
 from bluev_actors.engine.node_types import node
 from bluev_actors.engine.nodes.examples import example, step
+from bluev_actors.engine.run import Begin
 from bluev_actors.errors import NodeError, Permanent, RefusedError, RetryAfter, RunFailedError, RunStoppedError
 from bluev_actors.faultpoints import armed
 from bluev_actors.workflows.kinds import Param
-from bluev_actors.workflows.run_events import NodeLog, NodeStarted
+from bluev_actors.workflows.run_events import NodeLog, NodePaused, NodeStarted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
     from bluev_actors.engine.context import NodeContext
     from bluev_actors.engine.journal import Entry, Journal
-    from bluev_actors.engine.run import Begin
+    from bluev_actors.engine.run import RunCommand
     from bluev_actors.engine.run_handle import RunHandle
     from bluev_actors.workflows.graph import PauseMode
     from bluev_actors.workflows.values import Json, JsonObject
@@ -320,6 +323,16 @@ async def test_a_queued_run_keeps_its_place_over_a_pause(bench: OpenBench, story
             "a completed",
             "run completed",
         ]
+
+
+async def test_a_turn_comes_once(bench: OpenBench, story: TellStory) -> None:
+    """A run that has begun is told in vain that its turn has come."""
+    async with bench() as runtime:
+        run = await runtime.start(one("delay", {"seconds": 1}))
+        assert run.ref is not None
+        run.ref.tell(Begin())
+        await run.result()
+        assert story(run) == ["run started", "a started", "a completed", "run completed"]
 
 
 async def test_pausing_changes_no_result(bench: OpenBench) -> None:
@@ -755,7 +768,7 @@ async def test_other_runs_never_notice(bench: OpenBench, story: TellStory) -> No
 def crash(run: RunHandle) -> None:
     """Make the run's actor crash at its next message."""
     assert run.ref is not None
-    run.ref.tell(cast("Begin", object()), urgent=True)
+    run.ref.tell(cast("RunCommand", object()), urgent=True)
 
 
 class BadJournal:
@@ -872,6 +885,118 @@ async def test_a_crash_at_the_first_commit(bench: OpenBench, stored: bool, monke
         assert events == (["RunStarted", "NodeStarted", "NodeCancelled", "RunFailed"] if stored else [])
         run = await runtime.start(one("noop"))
         assert await run.result() == {"a": {"out": None}}
+
+
+@pytest.mark.parametrize("control", ["stop", "pause", "crash"])
+async def test_a_start_that_is_not_on_record_yet(
+    bench: OpenBench, control: str, story: TellStory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node is launched when its start is stored; a control that comes first overtakes it, and a crash undoes it."""
+    async with bench() as runtime, trio.open_nursery() as nursery:
+        append = runtime.journal.append
+
+        async def later(then: Callable[[], None]) -> None:
+            await trio.sleep(1)
+            then()
+
+        def slow(run_id: str, entries: Sequence[Entry], then: Callable[[], None] | None = None) -> int:
+            cursor = append(run_id, entries)
+            if then is not None:
+                nursery.start_soon(later, then)
+            return cursor
+
+        monkeypatch.setattr(runtime.journal, "append", slow)
+        run = await runtime.start(example("w", {"a": step("delay", {"seconds": 5})}))
+        await trio.sleep(0.5)
+        assert run.state.nodes["a"].status == "running"
+        if control == "crash":
+            crash(run)
+            await run.result()
+            assert trio.current_time() == 5
+            assert story(run)[1:4] == ["a started", "a started again", "a completed"]
+        elif control == "stop":
+            await run.stop()
+            await run.ended()
+            assert trio.current_time() == 1
+            assert story(run)[-2:] == ["a cancelled", "run stopped"]
+        else:
+            await run.pause()
+            await status(run, "paused")
+            assert trio.current_time() == 1
+            await run.resume()
+            await run.result()
+            assert trio.current_time() == 6
+            assert story(run)[2:6] == ["run pausing", "a paused", "run paused", "run running"]
+
+
+async def test_an_executor_with_a_bug(bench: OpenBench, story: TellStory, caplog: pytest.LogCaptureFixture) -> None:
+    """A bug of ours costs the node no attempt, and the same attempt runs again."""
+
+    def trap(point: str, key: str) -> None:
+        if point == "actor.start" and key.endswith("/run-1/a") and len(crashed) < 3:
+            crashed.append(key)
+            raise RuntimeError("a bug")
+
+    crashed: list[str] = []
+    with armed(trap):
+        async with bench() as runtime:
+            run = await runtime.start(one("delay", {"seconds": 0}), run_id="run-1")
+            await run.result()
+            assert story(run)[1:6] == ["a started", *["a started again"] * 3, "a completed"]
+            assert run.state.attempts == 1
+    assert "the executor of 'run-1/a' crashed" in caplog.text
+
+
+async def test_executors_that_crash_too_often(bench: OpenBench, story: TellStory) -> None:
+    """The fourth crash within 5 seconds fails the run."""
+
+    def trap(point: str, key: str) -> None:
+        if point == "actor.start" and key.endswith("/run-1/a"):
+            raise RuntimeError("a bug")
+
+    with armed(trap):
+        async with bench() as runtime:
+            nodes = {"a": step("delay", {"seconds": 1}), "b": step("delay", {"seconds": 9})}
+            run = await runtime.start(example("w", nodes), run_id="run-1")
+            await run.ended()
+            assert run.state.error is not None
+            assert run.state.error.code == "executor_crashed"
+            started = ["a started", *["a started again"] * 3]
+            assert [line for line in story(run) if line.startswith("a ")] == [*started, "a failed"]
+
+
+# --- nodes without a task of their own --------------------------------------------------------------------
+
+
+async def test_quick_nodes_make_way(bench: OpenBench) -> None:
+    """A long chain of nodes that need no task leaves room for others, and stops where it is told to."""
+    names = [f"n{number}" for number in range(500)]
+    chain = example("w", dict.fromkeys(names, step("noop")), *(f"{a}.out -> {b}.in" for a, b in pairwise(names)))
+    async with bench() as runtime:
+        run = await runtime.start(chain)
+        assert run.state.status == "running"
+        outcome = await run.stop()
+        await run.ended()
+        assert outcome.accepted
+        ended = [node.status for node in run.state.nodes.values()]
+        assert "completed" in ended
+        assert set(ended) == {"completed", "cancelled"}
+        assert len(ended) == len(names)
+
+
+async def test_quick_nodes_are_paused_and_go_on(bench: OpenBench) -> None:
+    """A pause between two of them keeps all that was started and not run for later."""
+    wide = example("w", {f"n{number}": step("noop") for number in range(300)})
+    async with bench() as runtime:
+        run = await runtime.start(wide)
+        outcome = await run.pause()
+        await wait_all_tasks_blocked()
+        seen = [it.event for it in run.history(outcome.seq)]
+        assert not any(isinstance(event, NodeStarted) for event in seen)
+        assert run.state.status == "paused"
+        assert any(isinstance(event, NodePaused) for event in seen)
+        await run.resume()
+        assert len(await run.result()) == 300
 
 
 # --- size -------------------------------------------------------------------------------------------------

@@ -60,6 +60,11 @@ async def test_a_run_without_an_actor(bench: OpenBench) -> None:
         run.begin(None)
         with pytest.raises(RunNotFoundError, match="never began"):
             await run.stop()
+        nobody = RunHandle(
+            evolve(desk, writer=None, record=evolve(desk.record, run_id="nobody")), lambda _after: trio.Event()
+        )
+        with pytest.raises(RunNotFoundError, match="nobody"):
+            await nobody.result()
 
 
 async def test_a_control_waits_for_the_first_incarnation(bench: OpenBench) -> None:
@@ -188,7 +193,7 @@ async def test_a_run_that_has_ended_takes_no_control(bench: OpenBench, end: str)
 
 async def test_no_control_races_the_end(bench: OpenBench) -> None:
     """At whatever moment of its life a run is stopped, the answer is right."""
-    chain = example("w", {"a": step("noop"), "b": step("noop")}, "a.out -> b.in")
+    chain = example("w", {"a": step("delay", {"seconds": 0}), "b": step("delay", {"seconds": 0})}, "a.out -> b.in")
     answers = set[bool]()
     async with bench() as runtime:
         for ticks in range(40):

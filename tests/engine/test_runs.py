@@ -7,14 +7,21 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from bluev_actors.actors import LookUp
+from bluev_actors.engine.journal import MemoryJournal, RunRecord
 from bluev_actors.engine.limits import RuntimeLimits
+from bluev_actors.engine.node_types import Catalogue
+from bluev_actors.engine.nodes import BUILT_INS
 from bluev_actors.engine.nodes.examples import example, step
-from bluev_actors.engine.runs import new_run_id
+from bluev_actors.engine.runs import Runs, new_run_id
 from bluev_actors.errors import RefusedError, RunFailedError, RunNotFoundError, RunStoppedError
 from bluev_actors.faultpoints import armed
+from bluev_actors.workflows.graph import Node, Workflow
 from bluev_actors.workflows.options import RunOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bluev_actors.engine.journal import Entry
     from bluev_actors.engine.run_handle import RunHandle
     from bluev_actors.engine.runtime import Runtime
     from bluev_actors.faultpoints import Trap
@@ -259,6 +266,11 @@ async def test_forgetting(bench: OpenBench) -> None:
         with pytest.raises(RunNotFoundError):
             runtime.find(workflow_id="w")
         assert runtime.requests.find("session", "request") is None
+        one, other = await runtime.start(sleep()), await runtime.start(sleep(), options=if_running("concurrent"))
+        await one.result()
+        await other.result()
+        runtime.forget(other.run_id)
+        assert runtime.find(workflow_id="w") is one
 
 
 async def test_old_runs_go(bench: OpenBench) -> None:
@@ -351,6 +363,33 @@ def _raise_for(path: str) -> Trap:
             raise RuntimeError("message of no luck")
 
     return trap
+
+
+async def test_a_run_that_was_given_up_before_it_began(bench: OpenBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is refused, also when its end has pushed it out already."""
+    async with bench(limits=RuntimeLimits(kept_runs=0)) as runtime:
+        append = runtime.journal.append
+
+        def broken(run_id: str, entries: Sequence[Entry], _then: object = None) -> int:
+            append(run_id, entries)
+            monkeypatch.undo()
+            raise OSError("no space left on device")
+
+        monkeypatch.setattr(runtime.journal, "append", broken)
+        with pytest.raises(RefusedError, match="could not be started"):
+            await runtime.start(sleep())
+        await wait_all_tasks_blocked()
+        assert runtime.list_runs() == []
+        await (await runtime.start(sleep())).result()
+
+
+async def test_nothing_starts_without_a_supervisor() -> None:
+    """Runs that are not attached to a system refuse what comes."""
+    runs = Runs(MemoryJournal(), Catalogue(BUILT_INS), RuntimeLimits(), lambda: 0.0, lambda *_: None)
+    record = RunRecord("r", Workflow("w", (Node("a", "noop"),)), {}, 0.0)
+    with pytest.raises(RefusedError) as caught:
+        await runs.start(record, {}, {})
+    assert caught.value.code == "unavailable"
 
 
 async def test_draining(bench: OpenBench) -> None:
