@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 from attrs import evolve, frozen
 
 from bluev_actors.daemon.once import Answer
-from bluev_actors.errors import BluevError, InvalidWorkflowError, RefusedError, RunNotFoundError
+from bluev_actors.errors import (
+    BluevError,
+    HistoryExpiredError,
+    InvalidWorkflowError,
+    RefusedError,
+    RunNotFoundError,
+)
 from bluev_actors.protocol.messages import (
     ControlStatus,
     SignalResponse,
@@ -21,6 +27,7 @@ from bluev_actors.protocol.messages import (
     WorkflowValidation,
     WorkflowValidationError,
 )
+from bluev_actors.workflows.run_events import Recorded, RunStarted
 from bluev_actors.workflows.times import from_rfc3339
 
 if TYPE_CHECKING:
@@ -88,7 +95,7 @@ async def _start(hub: Hub, caller: Caller, message: ExecuteWorkflow, run_id: str
         return WorkflowExecutionError(
             timestamp=hub.timestamp(), request_id=message.request_id, error=str(error), code=error.code
         )
-    return _first_event(hub, run, message.request_id)
+    return first_event(hub, run, message.request_id)
 
 
 def _refuse_what_cannot_be(hub: Hub, message: ExecuteWorkflow) -> None:
@@ -98,12 +105,14 @@ def _refuse_what_cannot_be(hub: Hub, message: ExecuteWorkflow) -> None:
         raise RefusedError("workflow_not_found", f"No workflow is stored as {message.workflow_id!r}.")
 
 
-def _first_event(hub: Hub, run: RunHandle, request_id: str | None) -> WorkflowExecutionStarted:
-    """Event 1 as the answer that is kept; what is repeated carries no cursor."""
-    first = hub.frames.message(run.history()[0])
-    if not isinstance(first, WorkflowExecutionStarted):
-        raise TypeError(f"run {run.run_id} begins with {first.type}")
-    return evolve(first, cursor=None, request_id=request_id)
+def first_event(hub: Hub, run: RunHandle, request_id: str | None) -> WorkflowExecutionStarted:
+    """Event 1 of a run as the answer to its request; it carries no cursor, for it may come late."""
+    record = run.desk.record
+    try:
+        first = run.history()[0]
+    except (HistoryExpiredError, RunNotFoundError):  # a short run may have come and gone while its start was awaited
+        first = Recorded(run.run_id, run.workflow_id, 1, 0, record.accepted_at, RunStarted(warnings=record.warnings))
+    return evolve(cast("WorkflowExecutionStarted", hub.frames.message(first)), cursor=None, request_id=request_id)
 
 
 async def validate(hub: Hub, message: ValidateWorkflow) -> WorkflowValidation:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 from attrs import define, field
 
+from bluev_actors.daemon.commands import first_event
 from bluev_actors.daemon.event_frames import wire_type
 from bluev_actors.daemon.feed import Feed
 from bluev_actors.daemon.frames import text_frame
@@ -139,7 +140,10 @@ class Conversation:
         self.socket.send(self.hub.frames.again(recorded))
 
     def tell_gap(self) -> None:
-        """Say that events are lost to this connection, and how things stand now."""
+        """Say that events are lost to this connection, and how things stand now; no reply is among what is lost."""
+        for run in self.hub.runtime.list_runs():
+            if run.run_id in self.owed and run.state.seq:
+                self.send(first_event(self.hub, run, self.owed.pop(run.run_id)))
         self.send(
             Gap(
                 timestamp=self.timestamp(),

@@ -32,7 +32,7 @@ def close_frame(code: int, reason: str = "") -> bytes:
 
 def is_close_frame(data: bytes) -> bool:
     """Whether these bytes begin with a close frame."""
-    return data[:1] == b"\x88"
+    return data[:1] == bytes((CLOSE,))
 
 
 def _frame(first: int, payload: bytes) -> bytes:

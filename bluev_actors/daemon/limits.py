@@ -31,7 +31,7 @@ class Limits:
         inbox_messages: messages read ahead of the application, per connection.
         inbox_size: bytes of messages read ahead of the application; past it the peer has to wait.
         outbox_soft: unsent bytes of a connection from which its updates are joined.
-        outbox_hard: unsent bytes of a connection at which it is closed (4008).
+        outbox_hard: unsent bytes of a connection beyond which it is closed (4008).
         outbox_stall: how long a connection may take no byte while some wait for it (4008).
     """
 

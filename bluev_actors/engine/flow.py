@@ -108,8 +108,8 @@ class Flow:
         """Go on from a replayed state: what had ended stays ended, what was in flight starts again."""
         if not self.state.begun:
             return
-        self._recall_ends()
         self.failure = self._recall_failure()
+        self._recall_ends()
         if self.state.status == "running" and self.failure is None:
             for node_id in list(self.state.in_flight):
                 self._start(NodeStarted(node_id, self.state.nodes[node_id].attempt, recovered=True))
@@ -123,7 +123,8 @@ class Flow:
         for node_id, state in self.state.nodes.items():
             if state.ended and state.status != "skipped":
                 steps += self._frontier.settle(node_id, *_ends(state))
-        self._follow(step for step in steps if step.node_id not in self.state.nodes)
+        if not self.ending:
+            self._follow(step for step in steps if step.node_id not in self.state.nodes)
 
     def _recall_failure(self) -> ErrorDetail | None:
         for node_id, state in self.state.nodes.items():

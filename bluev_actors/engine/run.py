@@ -206,6 +206,8 @@ class Run(Supervisor[RunCommand]):
     @handles
     async def run_inline(self, _message: RunInline) -> None:
         """Run the next node that needs no task, unless a control was quicker."""
+        if not self._inline:
+            return  # A word of an incarnation that has crashed; the mailbox outlived it, its list did not.
         executor = self._inline.popleft()
         if self._inline:
             self.ref.tell(RunInline())

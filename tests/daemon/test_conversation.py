@@ -127,6 +127,20 @@ async def test_who_fell_off_the_history_is_told() -> None:
         assert (await socket.receive())["seq"] == 2
 
 
+async def test_no_reply_is_lost_in_a_gap() -> None:
+    """A start whose event 1 the connection never came to is answered before the gap is told."""
+    settings = Settings(limits=SLOW_READER, runs=RuntimeLimits(history=20))
+    async with open_daemon([talk], settings=settings) as daemon:
+        socket = await daemon.connect(streams=trio.testing.lockstep_stream_pair)
+        for number in range(2):
+            document = workflow(f"w{number}", step("n", "talk"))
+            await socket.send({"type": "execute_workflow", "workflow": document, "request_id": f"go-{number}"})
+            await trio.testing.wait_all_tasks_blocked()
+        frames = await socket.receive_until("gap")
+        replies = [frame["request_id"] for frame in frames if frame["type"] == "workflow_execution_started"]
+        assert replies == ["go-0", "go-1"]
+
+
 async def test_a_watch_of_a_run_that_is_behind_does_not_repeat_the_snapshot() -> None:
     """What the snapshot has shown is not shown again, though the connection had not come to it yet."""
     async with open_daemon([talk], settings=Settings(limits=SLOW_READER)) as daemon:

@@ -32,7 +32,7 @@ from bluev_actors.daemon.limits import Limits
 from bluev_actors.daemon.socket import Socket, SocketClosed, open_socket
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
 
 VIRTUAL_TIME = True
@@ -407,6 +407,54 @@ async def test_a_cancel_from_outside_still_says_goodbye() -> None:
     assert await peer.hear_text() == "x" * 1000
     assert isinstance(await peer.hear(), CloseConnection)
     assert await peer.hear() is None
+
+
+@given(st.integers(0, 200), st.integers(1, 30_000))
+async def test_a_cancel_at_any_moment_tears_nothing(moment: int, size: int) -> None:
+    """What a reading client gets is whole messages in order, the close frame, and the end."""
+    near, far = (trio.SocketStream(end) for end in trio.socket.socketpair())
+
+    async def tell(socket: Socket) -> None:
+        for number in range(1000):
+            await socket.room()
+            socket.send(text_frame(b"%d:" % number + b"x" * size))
+            await trio.lowlevel.checkpoint()
+
+    async def serve_for_a_while() -> None:
+        with trio.CancelScope() as scope:
+            nursery.start_soon(cancel_after, scope, moment)
+            await serve(near, tell)
+        await trio.aclose_forcefully(near)
+
+    async with near, far, trio.open_nursery() as nursery:
+        nursery.start_soon(serve_for_a_while)
+        peer = Peer(far)
+        await peer.say(Request(host="localhost", target="/ws/a"))
+        heard = "".join([type(event).__name__[0] async for event in until_the_end(peer)])
+    assert heard in {"", "AC"} or heard == "A" + "T" * (len(heard) - 2) + "C"
+
+
+async def cancel_after(scope: trio.CancelScope, checkpoints: int) -> None:
+    """Cancel at some moment."""
+    for _ in range(checkpoints):
+        await trio.lowlevel.checkpoint()
+    scope.cancel()
+
+
+async def until_the_end(peer: Peer) -> AsyncGenerator[Event]:
+    """Every event; fragments of a message are put together, and the close frame is answered."""
+    expected = 0
+    text = ""
+    while (event := await peer.hear()) is not None:
+        if isinstance(event, TextMessage):
+            text += event.data
+            if not event.message_finished:
+                continue
+            assert text.startswith(f"{expected}:")
+            expected, text = expected + 1, ""
+        if isinstance(event, CloseConnection):
+            await peer.say(event.response())
+        yield event
 
 
 async def test_a_close_in_answer_ends_the_closing_at_once() -> None:

@@ -984,6 +984,18 @@ async def test_quick_nodes_make_way(bench: OpenBench) -> None:
         assert len(ended) == len(names)
 
 
+async def test_quick_nodes_outlive_a_crash(bench: OpenBench, story: TellStory) -> None:
+    """What the crashed incarnation had on its list, the next one runs; a word it had sent itself means nothing then."""
+    nodes = {"slow": step("delay", {"seconds": 1}), **{f"n{number}": step("noop") for number in range(100)}}
+    async with bench() as runtime:
+        run = await runtime.start(example("w", nodes))
+        crash(run)
+        assert len(await run.result()) == 101
+        assert run.ref is not None
+        assert run.ref.incarnation == 2
+        assert any(line.endswith("again") for line in story(run))
+
+
 async def test_quick_nodes_are_paused_and_go_on(bench: OpenBench) -> None:
     """A pause between two of them keeps all that was started and not run for later."""
     wide = example("w", {f"n{number}": step("noop") for number in range(300)})

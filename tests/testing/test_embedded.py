@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import trio
-from trio_websocket import ConnectionClosed, ConnectionRejected
 
 from bluev_actors.daemon.config import Settings
 from bluev_actors.engine.node_types import node
@@ -46,55 +45,6 @@ async def test_the_wall_clock_is_virtual() -> None:
         assert daemon.runtime.now() == START
         await trio.sleep(24 * 3600)
         assert daemon.hub.timestamp() == "2026-01-02T00:00:00.000000Z"
-
-
-async def test_what_comes_while_asking_is_kept() -> None:
-    """A reply is found among events, and these are not lost."""
-    async with open_daemon() as daemon:
-        client = await daemon.connect()
-        await client.send({"type": "execute_workflow", "workflow": QUICK, "request_id": "go"})
-        await client.ask({"type": "subscribe"})
-        await trio.sleep(1)
-        assert [frame["seq"] for frame in await client.receive_what_is_there()] == [1, 2, 3, 4]
-
-
-async def test_frames_of_any_kind() -> None:
-    """Text and bytes go as they are."""
-    async with open_daemon() as daemon:
-        client = await daemon.connect()
-        for frame in ("nonsense", b"\x00"):
-            await client.send(frame)
-            assert (await client.receive())["code"] == "bad_json"
-
-
-async def test_a_refused_handshake_raises() -> None:
-    """And does no harm to the daemon."""
-    async with open_daemon() as daemon:
-        with pytest.raises(ConnectionRejected):
-            await daemon.connect(headers={"origin": "http://evil.example"})
-        assert (await (await daemon.connect()).ask({"type": "subscribe"}))["subscriptions"] == []
-
-
-async def test_closing_and_cutting() -> None:
-    """A client may leave in either way."""
-    async with open_daemon() as daemon:
-        polite, rude = await daemon.connect("polite"), await daemon.connect("rude")
-        await polite.close()
-        await rude.cut()
-        with pytest.raises(ConnectionClosed):
-            await polite.receive()
-        assert (await rude.closed())[0] == 1006
-        await daemon.hub.sessions.wait_empty()
-
-
-async def test_requests() -> None:
-    """JSON in and out, or bytes as they are."""
-    async with open_daemon() as daemon:
-        answer = await daemon.request("POST", "/api/validate", {"workflow": QUICK})
-        assert (answer.status, answer.json()["errors"]) == (200, [])
-        assert answer.headers["content-type"] == "application/json"
-        assert (await daemon.request("POST", "/api/validate", b"nonsense")).status == 400
-        assert (await daemon.request("HEAD", "/healthz")).body == b""
 
 
 async def test_draining() -> None:
