@@ -27,7 +27,7 @@ READ_AHEAD: Final = 64 * 1024
 """How many bytes of further requests are read while one is being answered."""
 
 _REASONS: Final = {status.value: status.phrase.encode() for status in HTTPStatus}
-_CODES: Final = {408: "timeout", 413: "too_large", 431: "too_large"}
+_CODES: Final = {408: "request_timeout", 413: "too_large", 431: "too_large"}
 
 
 @final
@@ -65,7 +65,7 @@ class HttpStream:
             return self._head(event) if isinstance(event, h11.Request) else None
         if not self._received:
             return None
-        raise Refused(Refusal(408, "timeout", "The head of the request did not come in time."))
+        raise Refused(Refusal(408, "request_timeout", "The head of the request did not come in time."))
 
     async def read_body(self) -> bytes:
         """Read the next piece of the body; nothing at its end.
@@ -82,7 +82,7 @@ class HttpStream:
             event = await self._next_event()
             self._body_time -= trio.current_time() - before
             return self._body_piece(event)
-        raise Refused(Refusal(408, "timeout", "The body of the request did not come in time."))
+        raise Refused(Refusal(408, "request_timeout", "The body of the request did not come in time."))
 
     async def wait_disconnected(self) -> None:
         """Wait until the peer has gone; what it asks meanwhile is kept for its turn, up to a limit."""

@@ -22,7 +22,11 @@ MESSAGE_CODES: Final[dict[str, str]] = {
 
 REFUSAL_CODES: Final[dict[str, str]] = {
     "unauthorized": "The token is missing or wrong.",
-    "forbidden": "The principal may not do this.",
+    "forbidden": "The principal, or the page the request comes from, may not do this.",
+    "misdirected": "The request names a host that the daemon does not answer to.",
+    "bad_request": "The request is not HTTP as it should be.",
+    "bad_session_id": "A session id has 1 to 128 letters, digits and `.`, `_`, `~` or `-`.",
+    "request_timeout": "The request did not come in time.",
     "not_found": "There is no run, workflow, node or output of this name.",
     "expired": "The events asked for are no longer held.",
     "unsupported_media_type": "The body must be `application/json`.",

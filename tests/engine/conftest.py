@@ -108,7 +108,7 @@ def _below(task: trio.lowlevel.Task) -> Iterable[trio.lowlevel.Task]:
             yield from _below(child)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def bench() -> OpenBench:
     """Open runtimes in virtual time, with node types of the test."""
     return _bench
@@ -163,7 +163,7 @@ def _check_start(workflow: Workflow, state: RunState, event: NodeStarted) -> Non
     assert limit is None or others < limit, "no more nodes run at a time than the settings say"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def check_laws() -> CheckLaws:
     """Hold a record against the laws that every run obeys."""
     return _check_laws
@@ -198,7 +198,7 @@ def _line(recorded: Recorded) -> str:
     return f"{who} {what}{number}{again}"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def story() -> TellStory:
     """Tell what happened in a run, and hold it against the laws on the way."""
     return _story

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MockClock, wait_all_tasks_blocked
 
+from bluev_actors.actors import LookUp
 from bluev_actors.engine.limits import RuntimeLimits
 from bluev_actors.engine.node_types import node
 from bluev_actors.engine.nodes.examples import example, step
@@ -21,12 +24,11 @@ from bluev_actors.workflows.run_events import NodeLog, NodePaused, NodeStarted
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from trio.testing import MockClock
-
     from bluev_actors.engine.context import NodeContext
     from bluev_actors.engine.journal import Entry, Journal
     from bluev_actors.engine.run import RunCommand
     from bluev_actors.engine.run_handle import RunHandle
+    from bluev_actors.engine.runtime import Runtime
     from bluev_actors.workflows.graph import PauseMode
     from bluev_actors.workflows.values import Json, JsonObject
     from tests.engine.conftest import OpenBench, TellStory
@@ -526,6 +528,22 @@ async def test_the_total_timeout_holds_over_attempts(bench: OpenBench) -> None:
         assert run.state.nodes["a"].attempt == 3
 
 
+async def test_the_total_stands_still_while_paused(bench: OpenBench) -> None:
+    """Neither an attempt that is cut short nor a wait uses any of it during a pause."""
+    retry = {"max_attempts": 9, "backoff": "fixed", "initial": 4}
+    async with bench() as runtime:
+        run = await runtime.start(one("delay", {"seconds": 100}, timeout=3, total_timeout=9, retry=retry))
+        for at in (2.0, 105.0):
+            await trio.sleep_until(at)
+            await run.pause()
+            await trio.sleep(100)
+            await run.resume()
+        with pytest.raises(RunFailedError, match="total timeout"):
+            await run.result()
+        assert trio.current_time() == pytest.approx(209)
+        assert run.state.nodes["a"].attempt == 2
+
+
 async def test_a_run_that_takes_too_long(bench: OpenBench, story: TellStory) -> None:
     """The timeout of a run fails it, whatever its nodes do; its clock stands still while it is paused."""
     async with bench() as runtime:
@@ -783,14 +801,14 @@ class BadJournal:
     def __init__(self, journal: Journal, *, stored: bool, left: int = 0) -> None:
         self.left = left
         self._append = journal.append
-        self._stored = stored
+        self.stored = stored
 
     def append(self, run_id: str, entries: Sequence[Entry], then: Callable[[], None] | None = None) -> int:
         """Store events, or raise."""
         self.left -= 1
         if self.left != 0:
             return self._append(run_id, entries, then)
-        if self._stored:
+        if self.stored:
             self._append(run_id, entries)
         raise OSError("no space left on device")
 
@@ -1009,6 +1027,87 @@ async def test_quick_nodes_are_paused_and_go_on(bench: OpenBench) -> None:
         assert any(isinstance(event, NodePaused) for event in seen)
         await run.resume()
         assert len(await run.result()) == 300
+
+
+# --- whatever happens -------------------------------------------------------------------------------------
+
+STEPS: dict[str, JsonObject] = {
+    "noop": step("noop"),
+    "constant": step("constant", {"value": 1}),
+    "delay": step("delay", {"seconds": 1.5}),
+    "counting": step("counting", {"steps": 2}),
+    "solid": step("quiet", {"seconds": 2}),
+    "flaky": step("flaky_once", retry={"max_attempts": 2, "initial": 3}),
+    "fails": step("fail", on_error="continue", retry={"max_attempts": 2, "initial": 1}),
+}
+DEEDS = ("pause", "drain", "hard", "resume", "crash", "crash at commit", "crash after commit", "crash of all")
+
+
+@node(params=SECONDS)
+async def quiet(ctx: NodeContext, **_inputs: Json) -> str:
+    """Takes its time, is not pausable, and gives the same whenever it runs."""
+    await trio.sleep(ctx.params["seconds"])
+    return "done"
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> JsonObject:
+    """Any graph of some nodes that end."""
+    names = draw(st.lists(st.sampled_from(sorted(STEPS)), min_size=1, max_size=6))
+    pairs = [(a, b) for b in range(len(names)) for a in range(b)]
+    chosen = draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else []
+    settings = {"max_concurrency": limit} if (limit := draw(st.none() | st.integers(1, 3))) else {}
+    nodes = {f"n{number}": STEPS[name] for number, name in enumerate(names)}
+    return example("w", nodes, *(f"n{a}.done -> n{b}.after" for a, b in chosen), settings=settings)
+
+
+@given(graphs(), st.lists(st.tuples(st.floats(0, 3), st.sampled_from(DEEDS)), max_size=8))
+def test_whatever_happens_to_a_run(
+    bench: OpenBench, story: TellStory, doc: JsonObject, deeds: list[tuple[float, str]]
+) -> None:
+    """Paused, resumed and crashed at any moment, a run comes to the results it would have come to undisturbed."""
+
+    async def play() -> None:
+        async with bench(counting, flaky_once, quiet) as runtime:
+            plain = await runtime.start(doc)
+            expected = await plain.result()
+            bad = BadJournal(runtime.journal, stored=False)
+            runtime.journal.append = bad.append  # type: ignore[method-assign] # a journal that breaks when told to
+            run = await runtime.start(doc)
+            for wait, deed in deeds:
+                await trio.sleep(wait)
+                await do(deed, runtime, run, bad)
+                # No more than 3 crashes in 5 seconds, for one more is too many.
+                await trio.sleep(1.7 if "crash" in deed else 0)
+            bad.left = 0
+            while not run.state.ended:
+                await run.resume()
+                await trio.sleep(1)
+            assert await run.result() == expected
+            ends = [{it: state.status for it, state in each.state.nodes.items()} for each in (plain, run)]
+            assert ends[0] == ends[1]
+            story(run)
+
+    trio.run(play, clock=MockClock(autojump_threshold=0))
+
+
+async def do(deed: str, runtime: Runtime, run: RunHandle, bad: BadJournal) -> None:
+    """Do something to a run."""
+    if deed == "crash of all":
+        supervisor = await runtime.system.root.ask(LookUp("runs"))
+        assert supervisor is not None
+        supervisor.tell(object())
+    elif deed == "crash":
+        if not run.state.ended:
+            crash(run)
+    elif deed.endswith("commit"):
+        bad.stored = deed == "crash after commit"
+        bad.left = 1
+    elif deed == "resume":
+        await run.resume()
+    else:
+        modes: dict[str, PauseMode] = {"pause": "checkpoint", "drain": "drain", "hard": "hard"}
+        await run.pause(modes[deed])
 
 
 # --- size -------------------------------------------------------------------------------------------------
