@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # No deadline: a slow machine is no failure, and time under test is virtual. CI searches longer, and the same
 # way each time, so that a red run there is about the change and can be repeated.
 settings.register_profile("default", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("ci", settings.get_profile("default"), max_examples=60, derandomize=True, print_blob=True)
+settings.register_profile("ci", settings.get_profile("default"), max_examples=40, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 

@@ -12,7 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final, final
 
 import trio
-from attrs import define, field, frozen
+from attrs import define, field, frozen, setters
 
 from bluev_actors.daemon.streams import transport_of
 
@@ -48,7 +48,7 @@ class OutboxStatistics:
 
 
 @final
-@define(eq=False)
+@define(eq=False, on_setattr=setters.NO_OP)  # the hooks of its one converter would run at every count
 class Outbox:
     """The queue of one socket; `run` is its writer.
 

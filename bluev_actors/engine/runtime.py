@@ -16,18 +16,19 @@ from bluev_actors.engine.journal import Journal, MemoryJournal, RunRecord
 from bluev_actors.engine.limits import RuntimeLimits
 from bluev_actors.engine.node_types import Catalogue, NodeType
 from bluev_actors.engine.nodes import BUILT_INS
+from bluev_actors.engine.plain import plain_copy
 from bluev_actors.engine.runs import Runs, new_run_id
 from bluev_actors.errors import InvalidWorkflowError, RefusedError
 from bluev_actors.workflows.options import RunOptions
 from bluev_actors.workflows.run_events import NodeProgress
 from bluev_actors.workflows.validation import GraphLimits, Verdict, parse_workflow
-from bluev_actors.workflows.values import is_list, is_object
+from bluev_actors.workflows.values import find_flaw, is_list, is_object
 
 if TYPE_CHECKING:
     from bluev_actors.engine.callbacks import Callback
     from bluev_actors.engine.requests import RequestLog
     from bluev_actors.engine.run_handle import RunHandle
-    from bluev_actors.workflows.values import JsonObject
+    from bluev_actors.workflows.values import Json, JsonObject
 
 _log = logging.getLogger(__name__)
 
@@ -75,8 +76,8 @@ class Runtime:
 
     def _parse(self, workflow: object, inputs: JsonObject | None) -> Verdict:
         limits = GraphLimits(nodes=self.limits.nodes, connections=self.limits.connections)
-        disabled = self.catalogue.disabled
-        return parse_workflow(workflow, self.catalogue.kinds, inputs=inputs, limits=limits, disabled=disabled)
+        kinds, disabled = self.catalogue.kinds, self.catalogue.disabled
+        return parse_workflow(_own(workflow), kinds, inputs=_own(inputs), limits=limits, disabled=disabled)
 
     async def start(
         self,
@@ -222,6 +223,11 @@ def _refuse_unsupported(options: RunOptions) -> None:
     for name in ("rerun", "use_cache"):
         if getattr(options, name):
             raise RefusedError("not_supported_yet", f"options.{name} is not supported in this version")
+
+
+def _own(value: Json) -> Json:
+    """A copy, for the caller may go on with what it has given; what is no JSON is left to the verdict."""
+    return value if find_flaw(value) else plain_copy(value)
 
 
 def _size(workflow: object) -> int:

@@ -1,14 +1,13 @@
 """Faults at named points: make the code fail where a bug might, and see who notices.
 
-    with crash_at("run.receive", nth=3):
+    with crash_at("connection.dispatch", nth=3):
         async with open_daemon() as daemon:
             ...
 
 A plan can be added to while it is armed, when the key of who shall fail is known only later. The points are those
 where the package calls `bluev_actors.faultpoints.fault`:
 
-    actor.start, actor.receive, actor.stop   in the life of any actor; the key is its path
-    run.receive                              a run's actor takes a message; the key is the run's id
+    actor.start, actor.receive, actor.stop   in the life of any actor; the key is its path, such as `/runs/run-1`
     connection.dispatch                      a connection is about to do what it was asked; the key is its session
 """
 

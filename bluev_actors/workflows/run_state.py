@@ -232,13 +232,13 @@ def _touch(state: RunState, node_id: str, status: NodeStatus, attempt: int | Non
 
 
 def _node_started(state: RunState, event: NodeStarted, at: float) -> None:
+    state.attempts += max(0, event.attempt - state.node(event.node_id).attempt)
     node = _touch(state, event.node_id, "running", event.attempt)
     if node.started_at is None or not event.recovered:
         node.started_at = at
     node.recovered = event.recovered
     if node.first_started_at is None:
         node.first_started_at = at
-    state.attempts += 0 if event.recovered else 1
     state.in_flight[event.node_id] = None
     state.max_parallel = max(state.max_parallel, len(state.in_flight))
 

@@ -141,6 +141,19 @@ async def test_no_reply_is_lost_in_a_gap() -> None:
         assert told == ["go-0", "gap", "go-1", "gap"]
 
 
+async def test_what_is_owed_is_given_before_a_gap_is_told() -> None:
+    """The reply to a request is no event among others that may be lost."""
+    async with open_daemon([talk]) as daemon:
+        socket = await daemon.connect()
+        run = await daemon.runtime.start(workflow("w", step("n", "talk")))
+        (conversation,) = daemon.hub.sessions
+        conversation.owed[run.run_id] = "late"
+        conversation.tell_gap()
+        told = await socket.receive_until("gap")
+        assert [frame.get("request_id") for frame in told] == ["late", None]
+        assert conversation.owed == {}
+
+
 async def test_a_watch_of_a_run_that_is_behind_does_not_repeat_the_snapshot() -> None:
     """What the snapshot has shown is not shown again, though the connection had not come to it yet."""
     async with open_daemon([talk], settings=Settings(limits=SLOW_READER)) as daemon:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.engine.conftest import OpenBench
 
 CHAIN: JsonObject = example("w", {"a": step("constant", {"value": 7}), "b": step("noop")}, "a.value -> b.x")
+SLEEP: JsonObject = example("w", {"a": step("delay", {"seconds": 5}), "b": step("noop")}, "a.out -> b.in")
 SEEDS = ("node_start", "node_complete", "node_error", "workflow_complete", "workflow_error")
 
 
@@ -188,7 +189,7 @@ async def test_one_that_raises_is_logged(bench: OpenBench, caplog: pytest.LogCap
         raise ExceptionGroup("many", [RuntimeError("nobody here either")])
 
     async with bench() as runtime:
-        run = await runtime.start(CHAIN, callbacks={"node_start": broken, "node_complete": broken_later})
+        run = await runtime.start(SLEEP, callbacks={"node_start": broken, "node_complete": broken_later})
         for name, callback in ear.on("node_start", "workflow_complete").items():
             run.context.add_callback(name, callback)
         await run.result()
@@ -201,7 +202,7 @@ async def test_several_of_a_name(bench: OpenBench) -> None:
     """They are called in the order they were added."""
     called: list[int] = []
     async with bench() as runtime:
-        run = await runtime.start(CHAIN, callbacks={"workflow_complete": lambda *_, **__: called.append(1)})
+        run = await runtime.start(SLEEP, callbacks={"workflow_complete": lambda *_, **__: called.append(1)})
         run.context.add_callback("workflow_complete", lambda *_, **__: called.append(2))
         await run.result()
     assert called == [1, 2]
@@ -210,9 +211,8 @@ async def test_several_of_a_name(bench: OpenBench) -> None:
 async def test_one_that_comes_late(bench: OpenBench) -> None:
     """It hears what happens from then on; after the end, nothing."""
     ear = Ear()
-    doc = example("w", {"a": step("delay", {"seconds": 5}), "b": step("noop")}, "a.out -> b.in")
     async with bench() as runtime:
-        run = await runtime.start(doc)
+        run = await runtime.start(SLEEP)
         await trio.sleep(1)
         for name, callback in ear.on(*SEEDS).items():
             run.context.add_callback(name, callback)

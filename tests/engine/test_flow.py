@@ -462,6 +462,20 @@ def test_a_run_may_have_failed_by_itself() -> None:
     assert bench.state.error == ErrorDetail("run_timeout", "too long")
 
 
+def test_nothing_is_paused_in_a_run_that_ends() -> None:
+    """What a pause or a crash cuts short in it is cancelled, and not paused first."""
+    stopping = Bench(graph(nodes="a")).accept()
+    stopping.stop()
+    stopping.crash()
+    failing = Bench(graph(nodes="a b", on_error="finish_running")).accept()
+    failing.end("b", flop())
+    failing.pause()
+    failing.end("a", None)
+    for bench, end in ((stopping, "stopped"), (failing, "failed")):
+        assert not any(isinstance(event, NodePaused) for event in bench.events)
+        assert (bench.state.nodes["a"].status, bench.state.status) == ("cancelled", end)
+
+
 def test_a_crash_in_the_queue_loses_nothing() -> None:
     """There is nothing to go on with, and the turn still comes."""
     bench = Bench(graph(nodes="a"), queued=True).accept()

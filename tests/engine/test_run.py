@@ -129,7 +129,7 @@ async def test_a_delay_keeps_exactly_what_is_left(bench: OpenBench, story: TellS
             "run completed",
         ]
         assert run.summary()["paused_for"] == 1000
-        assert run.state.nodes["a"].attempt == 1
+        assert run.state.nodes["a"].attempt == run.state.attempts == 1
 
 
 async def test_nothing_starts_above_the_seq_of_a_pause(bench: OpenBench) -> None:
@@ -642,7 +642,8 @@ async def test_a_back_off_stands_still_while_paused(bench: OpenBench, story: Tel
     async with bench(again) as runtime:
         run = await runtime.start(one("flaky", retry=retry))
         await trio.sleep(4)
-        await run.pause()
+        outcome = await run.pause()
+        assert (outcome.status, outcome.seq) == ("pausing", run.state.seq - 1)
         assert run.state.status == "paused"
         await trio.sleep(100)
         assert run.state.nodes["a"].status == "retrying"
@@ -1078,7 +1079,7 @@ def test_whatever_happens_to_a_run(
                 await trio.sleep(wait)
                 await do(deed, runtime, run, bad)
                 # No more than 3 crashes in 5 seconds, for one more is too many.
-                await trio.sleep(1.7 if "crash" in deed else 0)
+                await trio.sleep(2.6 if "crash" in deed else 0)
             bad.left = 0
             while not run.state.ended:
                 await run.resume()

@@ -189,6 +189,7 @@ async def test_a_run_that_has_ended_takes_no_control(bench: OpenBench, end: str)
                     assert outcome.message
                 assert (outcome.status, outcome.seq) == (end, run.state.seq)
             await wait_all_tasks_blocked()
+        assert trio.current_time() == 0
 
 
 async def test_no_control_races_the_end(bench: OpenBench) -> None:

@@ -385,7 +385,7 @@ async def test_a_run_that_was_given_up_before_it_began(bench: OpenBench, monkeyp
 
 async def test_nothing_starts_without_a_supervisor() -> None:
     """Runs that are not attached to a system refuse what comes."""
-    runs = Runs(MemoryJournal(), Catalogue(BUILT_INS), RuntimeLimits(), lambda: 0.0, lambda *_: None)
+    runs = Runs(MemoryJournal(), Catalogue(BUILT_INS), RuntimeLimits(), lambda: 0.0, print)
     record = RunRecord("r", Workflow("w", (Node("a", "noop"),)), {}, 0.0)
     with pytest.raises(RefusedError) as caught:
         await runs.start(record, {}, {})

@@ -76,6 +76,33 @@ async def test_a_workflow_without_an_id_gets_one(bench: OpenBench) -> None:
         await other.result()
 
 
+async def test_a_run_keeps_what_was_checked(bench: OpenBench) -> None:
+    """What the caller does afterwards with the document and the inputs it gave is no concern of the run."""
+    nodes = {
+        "a": step("delay", {"seconds": 1}),
+        "b": step("constant", {"value": [1]}),
+        "c": step("echo", {"value": "${inputs.x}"}),
+    }
+    doc = example("w", nodes, "a.done -> b.after", "a.done -> c.after", inputs={"x": {}})
+    inputs = {"x": [1]}
+    async with bench() as runtime:
+        run = await runtime.start(doc, inputs)
+        doc["nodes"][1]["params"]["value"].append(2)
+        doc["connections"].clear()
+        inputs["x"].append(2)
+        assert await run.result() == {"b": {"value": [1]}, "c": {"value": [1]}}
+        assert len(run.workflow.document["connections"]) == 2
+
+
+@pytest.mark.parametrize("value", [float("nan"), object(), 2**70, {1: 2}, "\ud800"])
+async def test_inputs_are_json(bench: OpenBench, value: object) -> None:
+    """What is none is told before anything starts."""
+    doc = example("w", {"a": step("echo", {"value": "${inputs.x}"})}, inputs={"x": {}})
+    async with bench() as runtime:
+        with pytest.raises(InvalidWorkflowError):
+            await runtime.start(doc, {"x": value})
+
+
 async def test_the_first_event_is_there_when_start_returns(bench: OpenBench) -> None:
     """With what the document deserves a second look for."""
     async with bench() as runtime:

@@ -73,3 +73,10 @@ async def test_several_daemons_live_beside_each_other() -> None:
         await one.connect("s")
         assert (len(one.hub.sessions), len(two.hub.sessions)) == (1, 0)
         assert one.runtime.journal.epoch != two.runtime.journal.epoch
+
+
+async def test_a_request() -> None:
+    """REST beside the socket."""
+    async with open_daemon() as daemon:
+        answer = await daemon.request("POST", "/api/validate", {"workflow": QUICK})
+        assert (answer.status, answer.json()["errors"]) == (200, [])

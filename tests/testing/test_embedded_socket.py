@@ -73,3 +73,21 @@ async def test_a_line_that_turns_to_nonsense_is_a_line_that_is_closed() -> None:
         await theirs.send_all(b"nonsense that is no frame")
         await client.closed()
         assert (await (await daemon.connect()).ask({"type": "subscribe"}))["subscriptions"] == []
+
+
+async def test_reading_up_to_something() -> None:
+    """A reply among events, and then the events up to the one that matters."""
+    async with open_daemon() as daemon:
+        client = await daemon.connect()
+        await client.send({"type": "execute_workflow", "workflow": QUICK})
+        await client.ask({"type": "validate_workflow", "workflow": QUICK})
+        assert [frame["seq"] for frame in await client.receive_until("workflow_completed")] == [1, 2, 3, 4]
+
+
+async def test_two_who_ask_are_told_apart() -> None:
+    """Replies to others are kept."""
+    async with open_daemon() as daemon:
+        client = await daemon.connect()
+        await client.send({"type": "unwatch", "run_id": "first", "request_id": "early"})
+        assert (await client.ask({"type": "unwatch", "run_id": "second"}))["run_id"] == "second"
+        assert (await client.receive())["run_id"] == "first"
