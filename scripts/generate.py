@@ -1,4 +1,4 @@
-"""Write the committed files that are made from the code: public names, error page, floor plan."""
+"""Write the committed files that are made from the code: public names, protocol and error pages, floor plan."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import floor_plan
 from bluev_actors import errors
 from bluev_actors.errors import BluevError
+from bluev_actors.protocol import reference
 from house import ROOT
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def generated() -> dict[Path, str]:
     return {
         ROOT / "tests/house/public_names.txt": public_names(),
         ROOT / "docs/reference/errors.md": error_reference(),
+        ROOT / "docs/reference/protocol.md": reference.render(),
         ROOT / "docs/floor-plan.md": floor_plan.page(),
     }
 
