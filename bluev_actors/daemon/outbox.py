@@ -57,8 +57,8 @@ class Outbox:
         on_overflow: called once, when the peer takes too little. Nothing is accepted from then on but the farewell
             of `close`; the owner has to close, and to end what it owns within a time of its choice.
         soft_limit: bytes from which `above_soft_limit` is true.
-        hard_limit: bytes that may wait; with one more it overflows. While nothing waits a frame of any size is taken:
-            that one is large says nothing about the peer.
+        hard_limit: bytes that may wait; with one more it overflows. A frame of any size is taken while no more than the
+            soft limit waits: that a frame is large says nothing about the peer.
         stall_limit: seconds that bytes may wait without any being taken; then it overflows.
     """
 
@@ -88,7 +88,7 @@ class Outbox:
             return
         backlog = self._queued
         self._append(data)
-        if backlog and self._queued > self.hard_limit:
+        if backlog > min(self.soft_limit, self.hard_limit) and self._queued > self.hard_limit:
             self._overflow()
 
     def close(self, farewell: bytes = b"") -> None:

@@ -158,7 +158,7 @@ async def test_a_waiting_writer_notices_the_closing(nursery: trio.Nursery) -> No
 async def test_at_the_hard_limit_and_one_byte_past_it() -> None:
     """At the limit all is well; past it the owner is told once and everything that waits is given up."""
     told: list[bool] = []
-    outbox = outbox_for(Recorder(), lambda: told.append(True), hard=10)
+    outbox = outbox_for(Recorder(), lambda: told.append(True), soft=5, hard=10)
     outbox.put(b"12345")
     outbox.put(b"67890")
     assert (told, outbox.overflowed) == ([], False)
@@ -169,13 +169,14 @@ async def test_at_the_hard_limit_and_one_byte_past_it() -> None:
     assert (statistics.queued_bytes, statistics.high_water, statistics.dropped_frames) == (0, 11, 4)
 
 
-async def test_one_frame_of_any_size_is_taken_while_nothing_waits() -> None:
+async def test_one_frame_of_any_size_is_taken_while_little_waits() -> None:
     """A large answer to a client that reads is no reason to lose it; a second one behind it would be."""
-    outbox = outbox_for(Recorder(), hard=10)
+    outbox = outbox_for(Recorder(), soft=5, hard=10)
+    outbox.put(b"hello")
     outbox.put(b"x" * 100)
-    alone = outbox.overflowed
+    behind_little = outbox.overflowed
     outbox.put(b"x")
-    assert (alone, outbox.overflowed) == (False, True)
+    assert (behind_little, outbox.overflowed) == (False, True)
 
 
 async def test_room_is_when_less_waits_than_the_soft_limit(pair: Pair, nursery: trio.Nursery) -> None:

@@ -566,7 +566,7 @@ async def test_a_burst_right_after_the_handshake_cannot_swallow_its_answer(nurse
             socket.send(text_frame(b"x" * 98))
         await echo(socket)
 
-    peer = served(nursery, flood, limits=Limits(outbox_hard=1000))
+    peer = served(nursery, flood, limits=Limits(outbox_soft=500, outbox_hard=1000))
     await peer.open()
     assert (await peer.hear_close())[0] == 4008
 
@@ -678,7 +678,7 @@ async def test_who_does_not_read_is_closed_with_4008(nursery: trio.Nursery) -> N
             await socket.receive()
         ends.append(error.value.code)
 
-    limits = Limits(outbox_hard=1000)
+    limits = Limits(outbox_soft=500, outbox_hard=1000)
     nursery.start_soon(partial(serve, near, flood, limits=limits, on_overflow=lambda: told.append(True)))
     peer = Peer(far)
     await peer.open()
@@ -715,7 +715,7 @@ async def test_pings_without_end_and_without_reading_are_too_much() -> None:
 
     async with trio.open_nursery() as nursery:
         peer = Peer(far)
-        nursery.start_soon(partial(serve, near, listen, limits=Limits(outbox_hard=1000)))
+        nursery.start_soon(partial(serve, near, listen, limits=Limits(outbox_soft=500, outbox_hard=1000)))
         await peer.open()
         with suppress(trio.BrokenResourceError):
             for _ in range(20):
