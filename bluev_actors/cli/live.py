@@ -36,8 +36,8 @@ class LivePicture:
     """Draws a run in place, and what its nodes say above it.
 
     A frame is drawn when the run is looked at and not when something happens, so a busy run costs no more than a
-    quiet one; the first comes after a tenth of a second, which many runs never see. A frame of a very large run takes
-    its time, so the next ones come the later.
+    quiet one; the first comes after a tenth of a second, or at the end if that is sooner. A frame of a very large run
+    takes its time, so the next ones come the later.
     """
 
     wants = (NodeLog, NodeEmitted)
@@ -60,7 +60,9 @@ class LivePicture:
         self.pace = max(FASTEST_PACE, (time.perf_counter() - began) / DRAWING_SHARE)
 
     def close(self, state: RunState) -> None:
-        """Leave the last frame standing and write how it ended below it."""
+        """Leave the last frame standing, drawn even of a run too quick to be watched, and write how it ended below."""
+        if state.ended:
+            self.show((), state)
         self._live.stop()
         if state.ended:
             self._console.print("\n".join(closing_lines(state)), soft_wrap=True)

@@ -133,3 +133,15 @@ def test_words_keep_their_styles() -> None:
         Frame([[Word("x", "green"), Word("y")]]), end=""
     )
     assert screen.getvalue() == "\x1b[32mx\x1b[0my\n"
+
+
+def test_a_run_too_quick_to_be_watched_leaves_its_picture() -> None:
+    """Whoever looks sees how it went, and gets the cursor back."""
+    screen = Screen()
+    live, state = picture(screen), running()
+    state.nodes["a"].status = "completed"
+    state.status, state.finished_at = "completed", 1e9
+    live.close(state)
+    drawn = screen.getvalue()
+    assert "✓ " in drawn
+    assert drawn.index(HIDE) < drawn.index(SHOW) < drawn.index("completed in")
