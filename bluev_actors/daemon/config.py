@@ -105,7 +105,7 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
             go with another; or the file cannot be read.
     """
     import typed_settings as ts  # noqa: PLC0415 - takes long to load, and only who starts a daemon needs it
-    from typed_settings.cls_utils import deep_options  # noqa: PLC0415
+    from typed_settings.cls_utils import deep_options  # noqa: PLC0415 - only where settings are read
 
     options = {option.path: option for option in deep_options(Settings)}
     layers = list(_layers(options, flags or {}, os.environ if environ is None else environ))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, TypeGuard
+from typing import TYPE_CHECKING, Final
+
+from bluev_actors.workflows.shapes import is_id
 
 if TYPE_CHECKING:
     from bluev_actors.workflows.values import Json, JsonObject
@@ -17,18 +19,9 @@ CONTROLS: Final = r"\u0000-\u001f\u007f-\u009f"
 _FREE_OF_CONTROLS: Final = re.compile(rf"[^{CONTROLS}\ud800-\udfff]+")
 
 
-def is_id(value: Json) -> TypeGuard[str]:
-    """Whether `value` is a text of 1 to 200 characters without control characters."""
-    return isinstance(value, str) and _is_text(value, MAX_ID_LENGTH)
-
-
 def is_name(value: str) -> bool:
     """Whether `value` can be a subscription: a name, or a name, `@` and an id."""
-    return _is_text(value, MAX_NAME_LENGTH)
-
-
-def _is_text(value: str, longest: int) -> bool:
-    return len(value) <= longest and _FREE_OF_CONTROLS.fullmatch(value) is not None
+    return len(value) <= MAX_NAME_LENGTH and _FREE_OF_CONTROLS.fullmatch(value) is not None
 
 
 def request_id_of(body: JsonObject) -> str | None:

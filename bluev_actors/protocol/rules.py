@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeAlias
 
 from bluev_actors.errors import ProtocolError
-from bluev_actors.protocol.ids import MAX_ID_LENGTH, is_id, is_name
+from bluev_actors.protocol.ids import MAX_ID_LENGTH, is_name
 from bluev_actors.protocol.messages import (
     CLIENT_MESSAGES,
     ClientMessage,
@@ -22,6 +22,7 @@ from bluev_actors.protocol.messages import (
     Unsubscribe,
     Watch,
 )
+from bluev_actors.workflows.shapes import is_id
 from bluev_actors.workflows.times import from_rfc3339
 
 Fault: TypeAlias = tuple[str, str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeGuard, get_args
 
 from attrs import Factory, field, frozen
 
@@ -34,8 +34,8 @@ _LONGEST_TIME: Final = 10.0**10
 Accepts: TypeAlias = Callable[["Json"], bool]
 
 
-def is_id(value: Json) -> bool:
-    """Whether `value` may be the id of a workflow."""
+def is_id(value: Json) -> TypeGuard[str]:
+    """Whether `value` may be an id: 1 to 200 characters, none of them a control character or a lone surrogate."""
     return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluev_actors.protocol.ids import MAX_ID_LENGTH, MAX_NAME_LENGTH, is_id, is_name, request_id_of
+from bluev_actors.protocol.ids import MAX_ID_LENGTH, MAX_NAME_LENGTH, is_name, request_id_of
+from bluev_actors.workflows.shapes import is_id
 
 
 @given(st.text(st.characters(codec=None), max_size=MAX_ID_LENGTH + 2))

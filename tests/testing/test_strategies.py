@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bluev_actors.engine.nodes import BUILT_INS
 from bluev_actors.errors import ProtocolError
 from bluev_actors.protocol.codec import decode_client
-from bluev_actors.protocol.ids import is_id, is_name
+from bluev_actors.protocol.ids import is_name
 from bluev_actors.protocol.messages import CLIENT_MESSAGES, SERVER_MESSAGES, ClientMessage, ServerMessage
 from bluev_actors.protocol.rules import check_rules
 from bluev_actors.testing.strategies import (
@@ -28,6 +28,7 @@ from bluev_actors.testing.strategies import (
     times,
     workflow_documents,
 )
+from bluev_actors.workflows.shapes import is_id
 from bluev_actors.workflows.times import from_rfc3339, rfc3339
 from bluev_actors.workflows.validation import parse_workflow
 from bluev_actors.workflows.values import find_flaw
