@@ -63,10 +63,50 @@ class AskTimeoutError(ActorError):
     code = "ask_timeout"
 
 
+class AskCycleError(ActorError):
+    """Actors would wait for each other's answers in a circle; `cycle` lists their paths, the first one at both ends."""
+
+    code = "ask_cycle"
+
+    def __init__(self, cycle: Sequence[str]) -> None:
+        super().__init__(f"a circle of asks, which nobody in it could answer: {' asks '.join(cycle)}")
+        self.cycle = tuple(cycle)
+
+
+class LinkedExitError(ActorError):
+    """An actor was ended because one that it is linked to ended; why that one did is the `__cause__`."""
+
+    code = "linked_exit"
+
+
 class ChildStartError(ActorError):
     """A child could not be started; the reason is the `__cause__`."""
 
     code = "child_start_failed"
+
+
+class BadChildSpecError(ActorError):
+    """A supervisor cannot take this contract of a child."""
+
+    code = "bad_child_spec"
+
+
+class ChildNotFoundError(ActorError):
+    """A supervisor has no child of this id."""
+
+    code = "child_not_found"
+
+
+class ChildRunningError(ActorError):
+    """This can only be done with a child that is stopped, and it is running."""
+
+    code = "child_running"
+
+
+class ChildRestartingError(ActorError):
+    """This can only be done with a child that is stopped, and it is about to be started again."""
+
+    code = "child_restarting"
 
 
 class ChildIdTakenError(ActorError):

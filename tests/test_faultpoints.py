@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import contextvars
 import threading
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
 
-from bluev_actors.faultpoints import armed, fault
+from bluev_actors.faultpoints import Escort, armed, around, escorted, fault, is_armed
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
 
 
 class Trapped(Exception):  # noqa: N818 - it is no error but a sign
@@ -62,6 +66,14 @@ def test_the_inner_trap_counts() -> None:
     assert passed == ["here"]
 
 
+def test_one_may_ask_whether_there_is_a_trap() -> None:
+    """A loop asks once, and spares itself the points."""
+    assert not is_armed()
+    with armed(spring):
+        assert is_armed()
+    assert not is_armed()
+
+
 async def test_it_reaches_the_tasks_that_are_started_under_it() -> None:
     """What the block starts is in reach, however deep."""
     with pytest.raises(ExceptionGroup) as caught, armed(spring):
@@ -97,3 +109,47 @@ def test_it_reaches_no_other_thread() -> None:
             thread.start()
             thread.join()
     assert outcomes == ["passed", "trapped"]
+
+
+async def answer() -> str:
+    """What the escorts of these tests go with."""
+    return "answer"
+
+
+async def shout(coroutine: Coroutine[Any, Any, str]) -> str:
+    """An escort's own coroutine."""
+    return (await coroutine).upper()
+
+
+async def test_a_coroutine_goes_alone() -> None:
+    """Without escorts it is the very same."""
+    coroutine = answer()
+    assert around("/a", coroutine) is coroutine
+    assert await coroutine == "answer"
+
+
+async def test_an_escort_may_put_another_in_its_place() -> None:
+    """It is told whose the coroutine is, and what it returns is awaited instead."""
+    seen: list[str] = []
+
+    def escort(key: str, coroutine: Coroutine[Any, Any, str]) -> Coroutine[Any, Any, str]:
+        seen.append(key)
+        return shout(coroutine)
+
+    with escorted(escort):
+        assert await around("/a", answer()) == "ANSWER"
+    assert await around("/b", answer()) == "answer"
+    assert seen == ["/a"]
+
+
+async def test_all_escorts_go_along() -> None:
+    """Blocks may stand in one another; the inner escort is around the outer one."""
+
+    def mark(name: str) -> Escort:
+        async def marked(coroutine: Coroutine[Any, Any, str]) -> str:
+            return f"{name}({await coroutine})"
+
+        return lambda _key, coroutine: marked(coroutine)
+
+    with escorted(mark("outer")), escorted(mark("inner")):
+        assert await around("/a", answer()) == "inner(outer(answer))"

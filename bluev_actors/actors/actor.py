@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import logging
+import math
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeGuard, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 import trio
 
-from bluev_actors.actors.call import Call, Envelope, is_call
-from bluev_actors.actors.dispatch import Handler, find_handler
-from bluev_actors.actors.ref import Ref, Rejected
-from bluev_actors.faultpoints import fault
+from bluev_actors.actors.call import Call, is_call
+from bluev_actors.actors.cell import Cell, Drained  # noqa: TC001 - handlers are found by their annotations
+from bluev_actors.actors.dispatch import Handler, find_handler, handles, is_for_runtime
+from bluev_actors.actors.exits import Exit, ExitKind
+from bluev_actors.actors.lifecycle import ALIVE
+from bluev_actors.actors.monitors import Down, DownSignal, Link, Monitor, linked_exit
+from bluev_actors.actors.ref import Ref, Rejected, cell_behind
+from bluev_actors.actors.timers import Timers
+from bluev_actors.faultpoints import fault, is_armed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Coroutine, Hashable
 
-    from bluev_actors.actors.cell import Cell
-    from bluev_actors.actors.restart import Exit
     from bluev_actors.actors.system import System
 
 _log = logging.getLogger(__name__)
@@ -33,22 +37,34 @@ class Actor(Generic[M]):
     factory makes another. What must survive a crash belongs elsewhere; the mailbox does survive.
     """
 
-    ref: Ref[M]
-    """The actor's own address; set before `on_start`."""
-    system: System
-    """The system it lives in; set before `on_start`."""
     _cell: Cell[M]
     _handlers: ClassVar[dict[type, Handler]] = {}
-    """The handlers found so far, by message class; each class has its own."""
+    """What takes each class of messages that came so far; each class has its own."""
+    _methods: ClassVar[dict[type, Handler]] = {}
+    """The same without regard to an overridden `receive`."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - whatever bases beside this one take
         super().__init_subclass__(**kwargs)
-        cls._handlers = {}
+        cls._handlers, cls._methods = {}, {}
+
+    @property
+    def ref(self) -> Ref[M]:
+        """The actor's own address; there from `on_start` on."""
+        return Ref(self._cell)
+
+    @property
+    def system(self) -> System:
+        """The system it lives in; there from `on_start` on."""
+        return self._cell.system
 
     # --- what subclasses may override ---
 
     async def on_start(self) -> None:
-        """Prepare; siblings that are started after this one may wait for it."""
+        """Prepare; siblings that are started after this one may wait for it.
+
+        Raises:
+            Ignore: it is not needed now, which is no failure.
+        """
 
     async def on_stop(self, exit: Exit) -> None:
         """Clean up after `run` ended in whatever way; called if `on_start` ended well.
@@ -65,10 +81,8 @@ class Actor(Generic[M]):
         Returns:
             The answer, if the message is a request.
         """
-        result = self._dispatch(message)
-        if isinstance(result, CoroutineType):
-            return await cast("CoroutineType[Any, Any, object]", result)
-        return result
+        result = self.__method_for(type(message))(self, message)
+        return await cast("CoroutineType[Any, Any, object]", result) if isinstance(result, CoroutineType) else result
 
     async def run(self) -> object:
         """Take messages until it is time to stop; an actor that does one thing and ends overrides this.
@@ -77,43 +91,15 @@ class Actor(Generic[M]):
             What becomes the `result` of the exit.
         """
         cell = self._cell
-        take = self._dispatch if type(self).receive is Actor[M].receive else self.receive
+        mailbox = cell.mailbox
+        armed = is_armed()
         cell.receiving = True
         while not cell.leaving:
-            await cell.mailbox.ready()
+            await (self._wait() if cell.has_timers else mailbox.ready())
             if not cell.leaving:
-                await self._take_batch(take)
+                await self.__take_batch(armed=armed)
         cell.receiving = False
         return None
-
-    async def _take_batch(self, take: Callable[[M], object]) -> None:
-        """Handle what waits, without a checkpoint of our own.
-
-        One function and not three, and no coroutine for `receive` unless it is overridden: these are the lines
-        that every message of the program passes. Nobody can see what a plain handler works on, for nobody else
-        runs meanwhile; so only of an async one is it noted.
-        """
-        cell = self._cell
-        now = trio.lowlevel.current_clock().current_time
-        for item in cell.mailbox.drain():
-            fault("actor.receive", cell.path)
-            try:
-                result = self._open(item) if isinstance(item, Envelope) else take(item)
-                if isinstance(result, CoroutineType):
-                    cell.handling, cell.handling_since = item, now()
-                    await result
-            except Rejected as rejected:
-                _log.debug("%s rejected a message nobody asked about: %s", cell.path, rejected)
-            if cell.leaving:
-                break
-        cell.handling = None
-
-    def _dispatch(self, message: object) -> object:
-        kind = type(message)
-        handler = self._handlers.get(kind)
-        if handler is None:
-            handler = self._handlers[kind] = find_handler(type(self), kind)
-        return handler(self, message)
 
     # --- what subclasses may call ---
 
@@ -131,48 +117,221 @@ class Actor(Generic[M]):
         Raises:
             RuntimeError: there is no request at hand.
         """
-        call = self._cell.call
-        if call is None:
+        call = self._cell.handling
+        if not is_call(call):
             raise RuntimeError("there is no request at hand whose answer could be deferred")
         self._cell.defer(call)
         return call
 
-    # --- the runtime's side ---
+    def stash(self) -> None:
+        """Put the message at hand aside, for later; if it is a request, its asker goes on waiting.
 
-    def embody(self, cell: Cell[M]) -> None:
-        """Become the incarnation of a cell."""
-        self._cell = cell
-        self.ref = Ref(cell)
-        self.system = cell.system
+        What was put aside takes up room in the mailbox, and outlives a crash.
 
-    async def live(self) -> object:
-        """Live from `on_start` to the end of `run`, inside the incarnation's scope."""
-        await self._set_up()
-        self._cell.running()
-        return await self.run()
+        Raises:
+            RuntimeError: there is no message at hand, or it was put aside already.
+        """
+        item = self._cell.handling
+        if item is None or self._cell.mailbox.has_stashed_last:
+            raise RuntimeError("there is no message at hand that could be put aside")
+        if is_call(item):
+            item.deferred = True
+        self._cell.mailbox.stash(item)  # type: ignore[arg-type]  # what is at hand came out of this mailbox
 
-    async def _set_up(self) -> None:
-        fault("actor.start", self._cell.path)
-        await self.on_start()
-        self._cell.prepared = True
+    def unstash(self) -> int:
+        """Put back in front of the mailbox all that was put aside, in the order in which it was; returns how many."""
+        return self._cell.mailbox.unstash()
 
-    async def _open(self, envelope: Envelope) -> None:
-        """Handle what is in an envelope of the runtime."""
-        if is_call(envelope) and not envelope.done:
-            self._cell.call = envelope
-            await self._answer(envelope)
-            self._cell.call = None
+    def after(self, seconds: float, message: M, *, key: Hashable = None) -> None:
+        """Send itself a message later; timers end with the incarnation, and wait while it is paused.
 
-    async def _answer(self, call: Call[Any]) -> None:
+        Args:
+            seconds: how much later.
+            message: what to send.
+            key: a name to cancel it by; it replaces the timer that has this name.
+        """
+        self.__timers().start(trio.current_time() + seconds, message, key=key)
+
+    def every(self, seconds: float, message: M, *, key: Hashable = None) -> None:
+        """Send itself a message again and again; one that could not be sent in time is not made up for.
+
+        Args:
+            seconds: the period; the first is sent when it is over once.
+            message: what to send.
+            key: a name to cancel it by; it replaces the timer that has this name.
+
+        Raises:
+            ValueError: the period is not positive.
+        """
+        self.__timers().start(trio.current_time() + seconds, message, key=key, every=seconds)
+
+    def cancel_timer(self, key: Hashable) -> bool:
+        """Cancel the timer of this name; returns whether there was one."""
+        timers = self._cell.timers
+        return timers is not None and timers.cancel(key)
+
+    def monitor(self, ref: Ref[Any], *, restarts: bool = False) -> Monitor:
+        """Be sent a `Down` when another actor is gone for good, at once if it is; ends with the incarnation.
+
+        Args:
+            ref: the other.
+            restarts: whether to be sent one at the end of every incarnation of it, too.
+
+        Returns:
+            What `cancel` ends it by.
+        """
+        return Monitor(self._cell, cell_behind(ref), ref, restarts=restarts)
+
+    def link(self, ref: Ref[Any]) -> Link:
+        """Share the fate of another actor's present incarnation, and have it share ours.
+
+        When one of the two ends in any way but a normal one, the other ends as crashed, with a `LinkedExitError`; what
+        becomes of each then is up to its supervisor.
+
+        Returns:
+            What `cancel` ends it by.
+
+        Raises:
+            LinkedExitError: the other is not alive.
+        """
+        other = cell_behind(ref)
+        if other.state not in ALIVE:
+            error = linked_exit(other, other.exit or Exit(ExitKind.SHUTDOWN)).error
+            raise error or AssertionError
+        return Link(self._cell, other)
+
+    # --- the loop ---
+
+    async def _wait(self) -> None:
+        """Wait until there may be something to take, or a timer is due."""
+        cell, timers = self._cell, self._cell.timers
+        if timers is None:
+            await cell.mailbox.ready()
+            return
+        with trio.move_on_at(math.inf if cell.mailbox.paused else timers.next_at):
+            await cell.mailbox.ready()
+        if not cell.mailbox.paused:
+            for message in timers.due(trio.current_time()):
+                cell.mailbox.put_last(message)
+
+    async def __take_batch(self, *, armed: bool) -> None:
+        """Handle what waits, without a checkpoint of our own.
+
+        One function and not three: these are the lines that every message of the program passes. Nobody can see since
+        when a plain handler works, for nobody else runs meanwhile; so only of an async one is the time noted.
+        """
+        cell = self._cell
+        handlers = self._handlers
+        now = cell.system.now
+        for item in cell.mailbox.drain():
+            cell.handling = item
+            if armed:
+                fault("actor.receive", cell.path)
+            try:
+                kind = item.__class__
+                result = (handlers.get(kind) or self.__handler_of(kind))(self, item)
+                if result is not None and result.__class__ is CoroutineType:
+                    cell.handling_since = now()
+                    await result
+            except Rejected as rejected:
+                _log.debug("%s rejected a message nobody asked about: %s", cell.path, rejected)
+            if cell.leaving:
+                break
+        cell.handling = None
+
+    def __handler_of(self, kind: type) -> Handler:
+        """Find what takes a class of messages: `receive` if that is overridden, or the method marked for it."""
+        receive = type(self).receive
+        marked_only = receive is _BY_MARK or is_for_runtime(kind)
+        handler = self._handlers[kind] = self.__method_for(kind) if marked_only else receive
+        return handler
+
+    def __method_for(self, kind: type) -> Handler:
+        """Find the method marked for a class of messages."""
+        method = self._methods.get(kind)
+        if method is None:
+            method = self._methods[kind] = find_handler(type(self), kind)
+        return method
+
+    @handles
+    def _on_call(self, call: Call[Any]) -> object:
+        """Handle the request in a call, unless nobody waits for the answer any more."""
+        if call.done:
+            return None
+        call.deferred = False
+        kind: type = call.message.__class__
         try:
-            result = await self.receive(cast("M", call.message))
+            result = (self._handlers.get(kind) or self.__handler_of(kind))(self, call.message)
+        except Rejected as rejected:
+            call.fail(rejected.error)
+            return None
+        if result.__class__ is CoroutineType:
+            return self.__answer(call, result)
+        if not call.deferred:
+            call.answer(result)
+        return None
+
+    async def __answer(self, call: Call[Any], handling: Coroutine[Any, Any, object]) -> None:
+        try:
+            result = await handling
         except Rejected as rejected:
             call.fail(rejected.error)
         else:
             if not call.deferred:
                 call.answer(result)
 
+    @handles
+    def _on_down(self, signal: DownSignal) -> object:
+        """Handle what a monitor tells, unless it was another incarnation that wanted to know."""
+        if signal.incarnation != self._cell.incarnation:
+            return None
+        return (self._handlers.get(Down) or self.__handler_of(Down))(self, signal.down)
 
-def is_actor(made: object) -> TypeGuard[Actor[Any]]:
-    """Whether what a factory made is an actor."""
-    return isinstance(made, Actor)
+    @handles
+    def _on_drained(self, drained: Drained) -> None:
+        """All that waited is handled."""
+        self._cell.leave_drained(drained.reason)
+
+    def __timers(self) -> Timers[M]:
+        cell = self._cell
+        if cell.timers is None:
+            cell.timers = Timers()
+            cell.has_timers = True
+        cell.mailbox.ring()  # a task of its own may have started one while the actor waits for messages
+        return cell.timers
+
+    # --- the runtime's side ---
+
+    @property
+    def takes_messages(self) -> bool:
+        """Whether it is of the kind that takes messages until it is time to stop."""
+        return type(self).run is _ONLY_RECEIVING
+
+    @property
+    def only_receives(self) -> bool:
+        """Whether it has nothing left to do when it has stopped taking messages, but for its `on_stop`."""
+        return self.takes_messages
+
+    def embody(self, cell: Cell[M]) -> None:
+        """Become the incarnation of a cell."""
+        self._cell = cell
+
+    async def live(self) -> object:
+        """Live from `on_start` to the end of `run`, inside the incarnation's scope."""
+        cell = self._cell
+        fault("actor.start", cell.path)
+        if type(self).on_start is not _NOTHING_TO_PREPARE:
+            await self.on_start()
+        cell.prepared = True
+        if cell.children is not None:
+            await self._start_children()
+        cell.running()
+        return await self.run()
+
+    async def _start_children(self) -> None:
+        """Start those it begins with, if it is a supervisor."""
+
+
+_NOTHING_TO_PREPARE = Actor[Any].on_start
+_BY_MARK = Actor[Any].receive
+_ONLY_RECEIVING = Actor[Any].run

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeGuard, TypeVar, cast
 
 import trio
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Self
 
+    from bluev_actors.actors.cell import Cell
+    from bluev_actors.actors.ref import Ref
+
+M_co = TypeVar("M_co", covariant=True)
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
@@ -18,6 +23,11 @@ class Envelope:
 
     __slots__ = ()
 
+    @property
+    def content(self) -> object:
+        """The message inside, for whoever looks at the mailbox from outside."""
+        return self
+
     def lose(self, error_for: Callable[[object], Exception]) -> None:
         """Tell whoever waits for it, if anybody, that nobody will take it.
 
@@ -26,28 +36,58 @@ class Envelope:
         """
 
 
+class Askable(Protocol[M_co, R_co]):
+    """What an actor that takes `M_co` can be asked, answered with an `R_co`; every `Request` that it takes is one.
+
+    It is there for type checkers alone: with it they know of an `ask` both whether the ref takes the request and what
+    it is answered with. A plain parameter of type `Request[R]` would tell them the second only.
+    """
+
+    def asked_of(self, ref: Ref[M_co]) -> R_co:
+        """Never called; see `Request.asked_of`."""
+        ...
+
+
 class Request(Generic[R_co]):
     """Base class of the messages that expect an answer, which is of type `R_co`."""
 
     __slots__ = ()
 
+    def asked_of(self, ref: Ref[Self]) -> R_co:
+        """Says to type checkers: whoever takes this class of requests answers with an `R_co`. Never called."""
+        raise NotImplementedError(f"use {ref!r}.ask(...)")
+
 
 class Call(Envelope, Generic[R]):
     """A request in a mailbox, answered once; whatever comes after the first answer is ignored.
 
-    The slot is an event, made only when somebody has to wait: measured 2.7 times faster than a memory channel
-    for each call.
+    The one task that waits for the answer is rescheduled with it; a memory channel for each call was measured to cost
+    2.7 times as much.
+
+    Args:
+        message: the request.
+        target: who is asked.
     """
 
-    __slots__ = ("__weakref__", "_answer", "_error", "_event", "deferred", "done", "message")
+    __slots__ = ("_answer", "_error", "_waiter", "blocking", "deferred", "done", "message", "target")
 
-    def __init__(self, message: Request[R]) -> None:
+    def __init__(self, message: Askable[Any, R], target: Cell[Any]) -> None:
         self.message = message
+        self.target = target
         self.done = False
+        """Whether it is answered, failed, or no longer waited for."""
         self.deferred = False
+        """Whether its handler has left the answer for later."""
+        self.blocking = False
+        """Whether the asker is an actor that does nothing else until the answer comes."""
         self._answer: R | None = None
         self._error: Exception | None = None
-        self._event: trio.Event | None = None
+        self._waiter: trio.lowlevel.Task | None = None
+
+    @property
+    def content(self) -> object:
+        """The request."""
+        return self.message
 
     def answer(self, answer: R) -> None:
         """Give the asker its answer."""
@@ -67,20 +107,33 @@ class Call(Envelope, Generic[R]):
             self.fail(error_for(self.message))
 
     async def wait(self) -> R:
-        """Wait for the answer, or raise what it failed with; always a checkpoint."""
+        """Wait for the answer, or raise what it failed with; always a checkpoint.
+
+        If that is cancelled, the call is done: nobody need work on it any more.
+        """
         if self.done:
             await trio.lowlevel.checkpoint()
         else:
-            self._event = trio.Event()
-            await self._event.wait()
+            self._waiter = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._abandon)
         if self._error is not None:
             raise self._error
         return cast("R", self._answer)
 
     def _settle(self) -> None:
         self.done = True
-        if self._event is not None:
-            self._event.set()
+        if self.deferred:
+            self.target.forget_call(self)
+        if self._waiter is not None:
+            trio.lowlevel.reschedule(self._waiter)
+            self._waiter = None
+
+    def _abandon(self, _: object) -> trio.lowlevel.Abort:
+        self.done = True
+        self._waiter = None
+        if self.deferred:
+            self.target.forget_call(self)
+        return trio.lowlevel.Abort.SUCCEEDED
 
 
 def is_call(item: object) -> TypeGuard[Call[Any]]:

@@ -7,30 +7,51 @@ its exit, so no child can end the nursery they all live in.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+import random
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
 from bluev_actors.actors.cell import Cell, ChildExited
-from bluev_actors.actors.incarnation import ExitAs, live
+from bluev_actors.actors.events import Offender, ReportContext, SupervisorReport
+from bluev_actors.actors.exits import Exit, ExitAs, ExitKind
+from bluev_actors.actors.incarnation import live
 from bluev_actors.actors.lifecycle import ALIVE, State
+from bluev_actors.actors.ref import Ref
 from bluev_actors.actors.restart import (
-    ChildSpec,
+    ALONE,
+    FORGET,
+    KEEP_PLACE,
     Decision,
-    Exit,
-    ExitKind,
     RestartWindow,
-    Strategy,
     Verdict,
     decide,
+    ended_as_asked,
+    ends_supervisor,
     retire,
 )
-from bluev_actors.errors import ActorError, ChildIdTakenError, ChildStartError, RestartIntensityError
+from bluev_actors.actors.specs import Backoff
+from bluev_actors.actors.timers import Timers
+from bluev_actors.errors import (
+    ActorError,
+    BadChildSpecError,
+    ChildIdTakenError,
+    ChildNotFoundError,
+    ChildRestartingError,
+    ChildRunningError,
+    ChildStartError,
+    RestartIntensityError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Coroutine, Iterable, Iterator
+
+    from bluev_actors.actors.specs import AutoShutdown, ChildSpec, Strategy
 
 _log = logging.getLogger(__name__)
+
+_GROUP: Final = "the group that is due"
+"""The name of its timer: one group waits at a time, and a larger one that swallows it waits anew."""
 
 
 class Children:
@@ -41,10 +62,22 @@ class Children:
         nursery: where their tasks run.
         strategy: who is restarted together.
         window: where restarts are counted.
+        auto_shutdown: whose end ends the supervisor.
         limit: how many there may be; None: as many as you like.
     """
 
-    __slots__ = ("_cells", "_due", "_limit", "_nursery", "_parent", "_strategy", "window")
+    __slots__ = (
+        "_auto_shutdown",
+        "_broken_off",
+        "_cells",
+        "_due",
+        "_limit",
+        "_nursery",
+        "_parent",
+        "_strategy",
+        "retries",
+        "window",
+    )
 
     def __init__(
         self,
@@ -52,15 +85,20 @@ class Children:
         nursery: trio.Nursery,
         strategy: Strategy,
         window: RestartWindow,
+        auto_shutdown: AutoShutdown,
         limit: int | None,
     ) -> None:
         self._parent = parent
         self._nursery = nursery
         self._strategy: Strategy = strategy
+        self._auto_shutdown: AutoShutdown = auto_shutdown
         self._limit = limit
         self.window = window
+        self.retries: Timers[Cell[Any] | None] | None = None
+        """Children that are started again later, and None for the group that is due; there from the first on."""
         self._cells: dict[str, Cell[Any]] = {}
         self._due: list[Cell[Any]] = []
+        self._broken_off: Cell[Any] | None = None
 
     def __len__(self) -> int:
         return len(self._cells)
@@ -73,33 +111,58 @@ class Children:
         """The child of this id, if there is one."""
         return self._cells.get(id)
 
+    def known(self, id: str) -> Cell[Any]:
+        """The child of this id; raises `ChildNotFoundError` if there is none."""
+        cell = self._cells.get(id)
+        if cell is None:
+            raise ChildNotFoundError(f"{self._parent.path}: there is no child {id!r}")
+        return cell
+
     def stopped(self, id: str) -> Cell[Any]:
         """A child that is gone but has kept its place.
 
         Raises:
-            ActorError: there is no child of this id, or it is not stopped.
+            ChildNotFoundError: there is no child of this id.
+            ChildRunningError: it is alive.
+            ChildRestartingError: it is not, but will be started again.
+            ActorError: the children of this supervisor have no places.
         """
+        if self._strategy == "dynamic":
+            raise ActorError(f"{self._parent.path}: is dynamic, so its children have no places to be kept")
         cell = self.known(id)
+        restarts = cell.state is State.STARTING and cell.incarnation > 1 and cell.starter is None
+        if restarts or cell.state is State.EXITED:
+            raise ChildRestartingError(f"{cell.path}: is about to be started again")
         if cell.state is not State.STOPPED:
-            raise ActorError(f"{cell.path}: is not stopped but {cell.state.value}")
+            raise ChildRunningError(f"{cell.path}: is not stopped but {cell.state.value}")
         return cell
 
-    def known(self, id: str) -> Cell[Any]:
-        """The child of this id; raises `ActorError` if there is none."""
-        cell = self._cells.get(id)
-        if cell is None:
-            raise ActorError(f"{self._parent.path}: there is no child {id!r}")
-        return cell
+    # --- contracts ---
 
-    # --- starting ---
+    def check(self, specs: Iterable[ChildSpec]) -> None:
+        """Check contracts that are to be taken on together, before any of them is.
+
+        Raises:
+            ChildIdTakenError: an id comes twice.
+            BadChildSpecError: a contract does not go with this supervisor.
+        """
+        seen = set(self._cells)
+        for spec in specs:
+            if spec.id in seen:
+                raise ChildIdTakenError(f"{self._parent.path}: there is a child {spec.id!r} already")
+            seen.add(spec.id)
+            self._check_significant(spec)
 
     def add(self, spec: ChildSpec) -> Cell[Any]:
         """Take a child on, without starting it.
 
         Raises:
             ChildIdTakenError: there is one of this id.
+            BadChildSpecError: its contract does not go with this supervisor.
             ChildStartError: there are too many, or the supervisor is stopping.
         """
+        if spec.significant:
+            self._check_significant(spec)
         if spec.id in self._cells:
             raise ChildIdTakenError(f"{self._parent.path}: there is a child {spec.id!r} already")
         if self._limit is not None and len(self._cells) >= self._limit:
@@ -108,9 +171,29 @@ class Children:
             raise ChildStartError(f"{self._parent.path}: is stopping and starts no child")
         return self._place(spec, 0)
 
+    def change(self, spec: ChildSpec) -> None:
+        """Give the child of this id another contract; its factory counts from the next start on, all else at once.
+
+        Raises:
+            ChildNotFoundError: there is no child of this id.
+            BadChildSpecError: the contract does not go with this supervisor.
+        """
+        cell = self.known(spec.id)
+        self._check_significant(spec)
+        cell.change(spec)
+
+    def _check_significant(self, spec: ChildSpec) -> None:
+        if spec.significant and self._auto_shutdown == "never":
+            where = f"{self._parent.path}: {spec.id!r}"
+            raise BadChildSpecError(f"{where}: is significant, which means nothing while auto_shutdown is 'never'")
+
+    # --- starting ---
+
     def renew(self, cell: Cell[Any]) -> Cell[Any]:
         """Give a child that is gone a new cell in its old place."""
-        return self._place(cell.spec, cell.incarnation)
+        fresh = self._place(cell.spec, cell.incarnation)
+        fresh.supervises = cell.supervises
+        return fresh
 
     def spawn(self, cell: Cell[Any]) -> None:
         """Start the next incarnation of a child, without waiting for it."""
@@ -121,59 +204,127 @@ class Children:
         """Take a child on, start it and wait for that; raises `ChildStartError` if it fails."""
         cell = self.add(spec)
         self.spawn(cell)
-        if not await cell.start_settled():
-            raise _start_error(cell)
+        if await cell.start_settled():
+            return
+        if not _ignored(cell):
+            self._report("start_error", cell)
+            raise start_error(cell)
+        self._retire(cell, retire(cell.spec, self._strategy))
 
     # --- exits ---
 
-    async def settle(self, signal: ChildExited) -> bool:
-        """Do what follows from an exit; returns whether anything did.
-
-        Raises:
-            ExitAs: the supervisor has to give up.
-        """
-        if not self._is_news(signal):
-            return False
-        await self._apply(self._decide(signal.cell, signal.exit), signal.cell)
-        await self._start_due()
-        return True
-
-    def forget(self, cell: Cell[Any]) -> None:
-        """Give a child up and its place with it."""
-        cell.finish()
-        del self._cells[cell.spec.id]
-
-    def _is_news(self, signal: ChildExited) -> bool:
+    def is_news(self, signal: ChildExited) -> bool:
         """Whether the exit is of a child of ours and was not dealt with together with a sibling's."""
         cell = signal.cell
         return (
             cell.incarnation == signal.incarnation
             and cell.state is State.EXITED
             and self._cells.get(cell.spec.id) is cell
-            and cell not in self._due
+            and (cell not in self._due or cell.stop_reason is not None)
         )
+
+    def settle(self, signal: ChildExited) -> Coroutine[Any, Any, None] | None:
+        """Do what follows from an exit that is news; returns what is left to be awaited, if anything is.
+
+        Raises:
+            ExitAs: the supervisor has to end.
+        """
+        cell = signal.cell
+        cell.settled = True
+        decision = self._decide(cell, signal.exit)
+        verdict = decision.verdict
+        if verdict is Verdict.GIVE_UP:
+            raise ExitAs(self._resignation(cell))
+        if verdict is not Verdict.RESTART:
+            self._retire(cell, decision)
+        elif decision.group:
+            return self._restart_group(decision, cell)
+        elif cell.spec.backoff is not None and not cell.draining:
+            self._timers().start(self._delay([cell], cell), cell, key=cell)
+        else:
+            self.spawn(cell)
+        if self._broken_off is cell and cell.state is State.STOPPED:
+            # It will not be tried again, so those behind it wait for nothing.
+            return self._start_due()
+        return None
+
+    def forget(self, cell: Cell[Any]) -> None:
+        """Give a child up and its place with it."""
+        cell.finish()
+        del self._cells[cell.spec.id]
 
     def _decide(self, cell: Cell[Any], exit: Exit) -> Decision:
         if cell.starter is not None:
-            cell.starter.fail(_start_error(cell))
-            return Decision(Verdict.FORGET if cell.incarnation == 1 else Verdict.KEEP_PLACE)
+            return self._decide_first_start(cell, cell.starter)
         if cell.stop_reason is not None:
-            return retire(cell.spec)
-        # With one_for_one nobody else is concerned, and there may be thousands of others.
-        siblings = (cell.spec,) if self._strategy == "one_for_one" else tuple(each.spec for each in self)
+            if cell.started and cell.restart_at is None and not ended_as_asked(cell.spec, exit):
+                self._report("shutdown_error", cell)
+            return retire(cell.spec, self._strategy)
+        if not cell.started and _ignored(cell):
+            return retire(cell.spec, self._strategy)
+        alone = self._strategy in ALONE
+        failed_restart = not cell.started and failed_to_restart(cell)
+        if self._parent.system.reports.watched:
+            self._report_exit(cell, exit, alone=alone)
+        siblings = () if alone else tuple(each.spec for each in self)
         window = cell.window or self.window
-        return decide(cell.spec, exit, self._strategy, siblings, window, trio.current_time())
+        now = self._parent.system.now()
+        decision = decide(cell.spec, exit, self._strategy, siblings, window, now, failed_restart=failed_restart)
+        if cell.spec.significant and decision.verdict not in {Verdict.RESTART, Verdict.GIVE_UP}:
+            self._end_with(cell, decision)
+        return decision
 
-    async def _apply(self, decision: Decision, cell: Cell[Any]) -> None:
-        match decision.verdict:
-            case Verdict.FORGET:
-                self.forget(cell)
-            case Verdict.KEEP_PLACE:
-                cell.finish()
-            case Verdict.GIVE_UP:
-                raise ExitAs(self._resignation(cell))
-            case _:
-                await self._end_group(decision)
+    def _decide_first_start(self, cell: Cell[Any], starter: Any) -> Decision:  # noqa: ANN401 - a call for a ref
+        """A child that somebody waits for ended before it had started: that is no restart, and only they hear of it."""
+        cell.starter = None
+        if _ignored(cell):
+            starter.answer(Ref(cell))
+            return retire(cell.spec, self._strategy)
+        starter.fail(start_error(cell))
+        return FORGET if cell.incarnation == 1 or self._strategy == "dynamic" else KEEP_PLACE
+
+    def _end_with(self, cell: Cell[Any], decision: Decision) -> None:
+        """End the supervisor if it is to end with this significant child.
+
+        Raises:
+            ExitAs: it is.
+        """
+        others = [each.spec for each in self if each is not cell and each.state is not State.STOPPED]
+        if self._strategy == "dynamic" and others:
+            # The children of a dynamic supervisor are all of a kind, so all of them count.
+            others = [cell.spec]
+        if ends_supervisor(self._auto_shutdown, cell.spec, others):
+            self._retire(cell, decision)
+            raise ExitAs(Exit(ExitKind.SHUTDOWN, reason=f"{self._auto_shutdown}: {cell.path} ended"))
+
+    def _retire(self, cell: Cell[Any], decision: Decision) -> None:
+        """Give a child up, with its place or without it."""
+        if self.retries is not None:
+            self.retries.cancel(cell)
+        if cell in self._due:
+            self._due.remove(cell)
+        if decision.verdict is Verdict.FORGET:
+            self.forget(cell)
+        else:
+            cell.finish()
+
+    def _resignation(self, cell: Cell[Any]) -> Exit:
+        budget = self.window.budget
+        allowed = f"more than {budget.intensity} restarts within {budget.period:g} s"
+        error = RestartIntensityError(f"{self._parent.path}: {allowed}, the last one wanted by {cell.path}")
+        _log.error("%s; gives up", error)
+        self._report("shutdown", cell)
+        error.__cause__ = None if cell.exit is None else cell.exit.error
+        return Exit(ExitKind.SHUTDOWN, error, reason=str(error))
+
+    # --- restarting a group ---
+
+    async def _restart_group(self, decision: Decision, cell: Cell[Any]) -> None:
+        await self._end_group(decision)
+        if cell.spec.backoff is not None and self._due:
+            self._timers().start(self._delay(self._due, cell), None, key=_GROUP)
+        else:
+            await self._start_due()
 
     async def _end_group(self, decision: Decision) -> None:
         """End a group in reverse order, forget its temporary members, and note the others as due."""
@@ -181,49 +332,98 @@ class Children:
         for cell in reversed(group):
             if cell.state in ALIVE:
                 cell.leave("restarted with its siblings")
-                await cell.over()
+            await self._over(cell)
         due = set(self._due)
         for cell in group:
             if cell.spec.id not in decision.start:
                 self.forget(cell)
             else:
                 due.add(self.renew(cell) if cell.state is State.STOPPED else cell)
-        self._due = list(due) if len(due) == 1 else [cell for cell in self if cell in due]
+        self._due = [cell for cell in self if cell in due]
 
     async def _start_due(self) -> None:
-        """Start who is due, in order; a group waits for each of them, and breaks off where one fails.
+        """Start who is due, in order, waiting for each of them, and break off where one fails.
 
-        The exit of the one that failed is the next signal, and decides how it goes on.
+        The exit of the one that failed decides how it goes on; those behind it are due until then.
         """
+        self._broken_off = None
         while self._due:
             cell = self._due.pop(0)
-            if cell.stop_reason is not None:
-                await self._apply(retire(cell.spec), cell)
-                continue
-            self.spawn(cell)
-            if self._strategy != "one_for_one" and not await cell.start_settled():
-                return
+            if cell.stop_reason is None:
+                self.spawn(cell)
+                if await cell.start_settled():
+                    continue
+                if not _ignored(cell):
+                    self._report("start_error", cell)
+                    self._broken_off = cell
+                    return
+            self._retire(cell, retire(cell.spec, self._strategy))
 
-    def _resignation(self, cell: Cell[Any]) -> Exit:
-        budget = self.window.budget
-        allowed = f"more than {budget.intensity} restarts within {budget.period:g} s"
-        error = RestartIntensityError(f"{self._parent.path}: {allowed}, the last one wanted by {cell.path}")
-        _log.error("%s; gives up", error)
-        error.__cause__ = None if cell.exit is None else cell.exit.error
-        return Exit(ExitKind.SHUTDOWN, error, reason=str(error))
+    # --- restarting later ---
+
+    def _delay(self, cells: Iterable[Cell[Any]], failed: Cell[Any]) -> float:
+        """Note that children are started later, as the backoff of the one that failed says; returns when."""
+        backoff = failed.spec.backoff or Backoff()
+        now = trio.current_time()
+        sound = failed.started and backoff.is_sound(now - failed.started_at)
+        failed.failures = 1 if sound else failed.failures + 1
+        until = now + backoff.delay(failed.failures, random.random())  # noqa: S311 - it spreads load and hides nothing
+        for cell in cells:
+            cell.delay(until)
+        return until
+
+    def _timers(self) -> Timers[Cell[Any] | None]:
+        if self.retries is None:
+            self.retries = Timers()
+        self._parent.has_timers = True
+        return self.retries
+
+    def start_delayed(self, cell: Cell[Any] | None) -> Coroutine[Any, Any, None] | None:
+        """Start a child whose delay is over, or the group that is due; returns what is left to be awaited."""
+        if cell is None:
+            return self._start_due()
+        if cell.state is State.EXITED and cell.restart_at is not None:
+            self.spawn(cell)
+        return None
 
     # --- the end ---
 
     async def end(self) -> None:
-        """End all in reverse order, each in its own time; if that is cut short, all at once."""
+        """End all in reverse order, each in its own time; if that is cut short, all at once.
+
+        The children of a dynamic supervisor have no order and end together.
+        """
+        left = tuple(reversed(tuple(self)))
         try:
-            for cell in reversed(tuple(self)):
-                cell.request_stop("its supervisor stops")
-                await cell.over()
+            if self._strategy == "dynamic":
+                for cell in left:
+                    self._ask_to_end(cell)
+            for cell in left:
+                self._ask_to_end(cell)
+                await self._over(cell)
                 cell.finish()
         finally:
             with trio.CancelScope(shield=True):
                 await self._kill()
+
+    def _ask_to_end(self, cell: Cell[Any]) -> None:
+        reason = "its supervisor stops"
+        if self._parent.drain_by is None:
+            cell.request_stop(reason)
+        else:
+            cell.request_drain(reason, self._parent.drain_by - trio.current_time())
+
+    async def _over(self, cell: Cell[Any]) -> None:
+        """Wait for the end of a child that was asked to, and report one that did not end as it was asked to.
+
+        One that had ended by itself just before, and whose exit nobody has settled yet, is among those.
+        """
+        if cell.settled:
+            return
+        cell.settled = True
+        await cell.over()
+        if cell.started and cell.exit is not None and not ended_as_asked(cell.spec, cell.exit):
+            self._report("shutdown_error", cell)
 
     async def _kill(self) -> None:
         left = [cell for cell in reversed(tuple(self)) if cell.state is not State.STOPPED]
@@ -233,6 +433,8 @@ class Children:
             await cell.over()
             cell.finish()
 
+    # --- within ---
+
     def _place(self, spec: ChildSpec, incarnation: int) -> Cell[Any]:
         parent = self._parent
         path = f"{parent.path}{spec.id}" if parent.path == "/" else f"{parent.path}/{spec.id}"
@@ -240,8 +442,34 @@ class Children:
         self._cells[spec.id] = cell
         return cell
 
+    def _report_exit(self, cell: Cell[Any], exit: Exit, *, alone: bool) -> None:
+        """Report an exit that calls for a restart or was not as it should be; a group reports failed starts itself."""
+        if failed_to_restart(cell):
+            if alone:
+                self._report("start_error", cell)
+        elif cell.spec.restart == "permanent" or not exit.expected:
+            self._report("child_terminated", cell)
 
-def _start_error(cell: Cell[Any]) -> ChildStartError:
+    def _report(self, context: ReportContext, cell: Cell[Any]) -> None:
+        parent, exit = self._parent, cell.exit
+        if not parent.system.reports.watched or exit is None:
+            return
+        spec = cell.spec
+        offender = Offender(spec.id, cell.path, cell.kind, cell.incarnation, spec.restart, spec.shutdown)
+        parent.system.reports.emit(SupervisorReport(parent.path, trio.current_time(), context, exit, offender))
+
+
+def failed_to_restart(cell: Cell[Any]) -> bool:
+    """Whether an incarnation that its supervisor wanted is over before it had started."""
+    return not cell.started and cell.incarnation > 1 and cell.starter is None and not _ignored(cell)
+
+
+def _ignored(cell: Cell[Any]) -> bool:
+    return cell.exit is not None and cell.exit.kind is ExitKind.IGNORED
+
+
+def start_error(cell: Cell[Any]) -> ChildStartError:
+    """The error of a child that did not start, caused by what went wrong."""
     error = ChildStartError(f"{cell.path}: did not start: {cell.exit}")
     error.__cause__ = None if cell.exit is None else cell.exit.error
     return error

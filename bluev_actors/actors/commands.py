@@ -11,7 +11,7 @@ from bluev_actors.actors.ref import Ref
 
 if TYPE_CHECKING:
     from bluev_actors.actors.lifecycle import State
-    from bluev_actors.actors.restart import ChildSpec, Restart
+    from bluev_actors.actors.specs import ChildSpec, Restart
 
 
 @frozen
@@ -27,32 +27,47 @@ class ChildInfo:
 
 @frozen
 class ChildCounts:
-    """The answer to `CountChildren`."""
+    """The answer to `CountChildren`; as in OTP, only `active` asks who is alive."""
 
     specs: int
-    """Children it has a contract with, alive or not."""
+    """Children it has a contract with."""
     active: int
     """Those that are alive."""
     supervisors: int
-    """Those alive that are supervisors themselves."""
+    """Those that are supervisors themselves, or were when they last lived."""
     workers: int
-    """The others that are alive."""
+    """The others."""
 
 
 @frozen
 class StartChild(Request[Ref[Any]]):
     """Start a child; answered when it has started.
 
-    Rejected with `ChildIdTakenError`, or with `ChildStartError`, whose cause is what went wrong. A child that
-    fails to start is forgotten.
+    Rejected with `ChildIdTakenError`, with `BadChildSpecError`, or with `ChildStartError`, whose cause is what went
+    wrong. A child that fails to start is forgotten. One that raises `Ignore` is answered with a ref whose state is
+    stopped, and keeps its place unless it is temporary.
     """
 
     spec: ChildSpec
 
 
 @frozen
+class SpawnChild(Request[Ref[Any]]):
+    """Start a child of a `DynamicSupervisor` by its template; answered when it has started.
+
+    Args:
+        args: what the template's factory is called with.
+    """
+
+    args: tuple[Any, ...] = ()
+
+
+@frozen
 class StopChild(Request[None]):
-    """Stop a child for good; answered when it is gone. Its contract stays, unless it is temporary."""
+    """Stop a child for good; answered when it is gone. Its contract stays, unless it is temporary.
+
+    Rejected with `ChildNotFoundError`. One that is stopped already is stopped.
+    """
 
     id: str
 
@@ -61,7 +76,8 @@ class StopChild(Request[None]):
 class RestartChild(Request[Ref[Any]]):
     """Start a stopped child again by its contract; answered with its new ref when it has started.
 
-    A ref of the child from before stays a ref of the one that is gone.
+    A ref of the child from before stays a ref of the one that is gone. Rejected with `ChildNotFoundError`,
+    `ChildRunningError`, `ChildRestartingError` or `ChildStartError`; a child that fails to start keeps its place.
     """
 
     id: str
@@ -69,9 +85,30 @@ class RestartChild(Request[Ref[Any]]):
 
 @frozen
 class DeleteChild(Request[None]):
-    """Forget the contract of a stopped child."""
+    """Forget the contract of a stopped child.
+
+    Rejected with `ChildNotFoundError`, `ChildRunningError` or `ChildRestartingError`.
+    """
 
     id: str
+
+
+@frozen
+class GetChildSpec(Request["ChildSpec"]):
+    """Look up the contract of a child; rejected with `ChildNotFoundError`."""
+
+    id: str
+
+
+@frozen
+class ChangeChildSpec(Request[None]):
+    """Give the child of the contract's id this contract instead of its own.
+
+    Its factory makes the next incarnation, everything else counts at once. Rejected with `ChildNotFoundError` or
+    `BadChildSpecError`.
+    """
+
+    spec: ChildSpec
 
 
 @frozen
@@ -92,6 +129,14 @@ class LookUp(Request["Ref[Any] | None"]):
 
 
 SupervisorCommand: TypeAlias = (
-    StartChild | StopChild | RestartChild | DeleteChild | WhichChildren | CountChildren | LookUp
+    StartChild
+    | StopChild
+    | RestartChild
+    | DeleteChild
+    | GetChildSpec
+    | ChangeChildSpec
+    | WhichChildren
+    | CountChildren
+    | LookUp
 )
 """Every command of a supervisor."""

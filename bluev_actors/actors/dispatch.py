@@ -8,7 +8,9 @@ from inspect import signature
 from types import UnionType
 from typing import Any, Final, TypeAlias, TypeVar
 
-Handler: TypeAlias = Callable[[Any, Any], object]
+from bluev_actors.actors.call import Envelope
+
+Handler: TypeAlias = Callable[[Any, Any], Any]
 """A function of an actor and a message, plain or async; what it returns is the answer to a request."""
 
 H = TypeVar("H", bound=Callable[[Any, Any], object])
@@ -26,6 +28,11 @@ def handles(method: H) -> H:
     return method
 
 
+def is_for_runtime(message_class: type) -> bool:
+    """Whether messages of this class are the runtime's own, which no user sees."""
+    return issubclass(message_class, Envelope)
+
+
 def find_handler(actor_class: type, message_class: type) -> Handler:
     """The handler of a message class, or of the nearest of its base classes that has one.
 
@@ -36,7 +43,7 @@ def find_handler(actor_class: type, message_class: type) -> Handler:
     for base in message_class.__mro__:
         if base in table:
             return table[base]
-    known = ", ".join(sorted(handled.__name__ for handled in table)) or "no message"
+    known = ", ".join(sorted(known.__name__ for known in table if not is_for_runtime(known))) or "no message"
     name = actor_class.__name__
     raise UnhandledMessageError(f"{name} has no handler for {message_class.__name__}; it handles {known}")
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from bluev_actors.actors.actor import Actor, is_actor
+from bluev_actors.actors.actor import Actor
+from bluev_actors.actors.exits import Exit, ExitAs, ExitKind
 from bluev_actors.actors.ref import own_cell
-from bluev_actors.actors.restart import Exit, ExitKind
-from bluev_actors.faultpoints import fault
+from bluev_actors.faultpoints import around, fault, is_armed
 
 if TYPE_CHECKING:
     from bluev_actors.actors.cell import Cell
@@ -20,24 +20,24 @@ _log = logging.getLogger(__name__)
 _NOTHING_TO_CLEAN_UP = Actor[Any].on_stop
 
 
-class ExitAs(Exception):  # noqa: N818 - no error: it carries an exit out of the actor
-    """Raised inside an actor to end its incarnation in just this way."""
-
-    def __init__(self, exit: Exit) -> None:
-        super().__init__(str(exit))
-        self.exit = exit
-
-
 async def live(cell: Cell[Any]) -> None:
-    """Live one incarnation, and note its exit in the cell.
+    """Live one incarnation, note its exit in the cell, and tell its supervisor.
 
     Nothing gets out but what must end the whole program, such as a `KeyboardInterrupt`.
     """
     own_cell.set(cell)
     cell.task = trio.lowlevel.current_task()
+    result: object = None
     try:
-        ending = await _run(cell)
-        if cell.prepared:
+        try:
+            with cell.scope:
+                result = await around(cell.path, _make(cell).live())
+            ending = cell.outcome(result)
+        except ExitAs as wanted:
+            ending = _checked(cell, wanted)
+        except Exception as error:  # noqa: BLE001 - an actor may fail in any way; its supervisor judges it
+            ending = Exit(ExitKind.CRASHED, error)
+        if cell.prepared and _cleans_up(cell):
             ending = await _clean_up(cell, ending)
     except BaseException as error:
         # Its supervisor hears of this from its nursery, and must not think of a restart.
@@ -47,38 +47,40 @@ async def live(cell: Cell[Any]) -> None:
     cell.report(ending)
 
 
-async def _run(cell: Cell[Any]) -> Exit:
-    result: object = None
-    try:
-        with cell.scope:
-            result = await _make(cell).live()
-    except ExitAs as ending:
-        return ending.exit
-    except Exception as error:  # noqa: BLE001 - an actor may fail in any way; its supervisor judges it
-        return Exit(ExitKind.CRASHED, error)
-    return cell.outcome(result)
-
-
 def _make(cell: Cell[Any]) -> Actor[Any]:
-    made: object = cell.spec.factory()
-    if not is_actor(made):
+    made: Actor[Any] = cell.spec.factory()
+    if not isinstance(made, Actor):  # pyright: ignore[reportUnnecessaryIsInstance] - a factory may return anything
         raise TypeError(f"{cell.path}: the factory made no actor but a {type(made).__name__}")
     made.embody(cell)
     cell.actor = made
-    cell.kind = cell.kind or type(made).__name__
+    cell.kind = cell.spec.kind or type(made).__name__
     return made
+
+
+def _checked(cell: Cell[Any], ending: ExitAs) -> Exit:
+    """The exit that an actor wants, unless it comes too late for it."""
+    if ending.exit.kind is ExitKind.IGNORED and cell.started:
+        return Exit(ExitKind.CRASHED, RuntimeError(f"{cell.path}: raised Ignore after it had started"))
+    return ending.exit
+
+
+def _cleans_up(cell: Cell[Any]) -> bool:
+    """Whether there is anything to do at the end: most actors have no `on_stop`, and its scope would cost them 8 us."""
+    return is_armed() or (cell.actor is not None and type(cell.actor).on_stop is not _NOTHING_TO_CLEAN_UP)
 
 
 async def _clean_up(cell: Cell[Any], ending: Exit) -> Exit:
     """Give the actor its `on_stop`; if that fails the exit is a failure, and if there was one before, it stays."""
     cell.stopping()
-    grace = cell.spec.grace
+    actor, grace = cell.actor, cell.spec.grace
+    if actor is None:  # pragma: no cover - it was prepared, so there is one
+        return ending
     try:
         fault("actor.stop", cell.path)
-        if cell.actor is None or type(cell.actor).on_stop is _NOTHING_TO_CLEAN_UP:
-            return ending
         with trio.CancelScope(deadline=trio.current_time() + grace, shield=True) as scope:
-            await cell.actor.on_stop(ending)
+            await actor.on_stop(ending)
+    except ExitAs as wanted:
+        return _checked(cell, wanted) if ending.expected else ending
     except Exception as error:  # noqa: BLE001 - as above
         _log.exception("%s failed in its on_stop", cell.path)
         return Exit(ExitKind.CRASHED, error) if ending.expected else ending

@@ -1,6 +1,6 @@
 """The states of an actor and the moves between them that are legal.
 
-Everything an actor may do with its life is in the table `MOVES`; whoever changes a state goes through `check`.
+Everything an actor may do with its life is in the table `MOVES`; only the cell changes a state, by this table.
 An *incarnation* is one life of an actor, from its factory to its exit. The actor that others know by its ref may
 have many of them, one after another, and never two at a time.
 """
@@ -8,7 +8,7 @@ have many of them, one after another, and never two at a time.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Never
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,6 @@ class IllegalMoveError(RuntimeError):
     """A bug in the runtime: an actor was moved to a state that cannot follow its present one."""
 
 
-def check(actor: str, old: State, new: State) -> None:
-    """Raise `IllegalMoveError` unless `new` may follow `old`."""
-    if new not in MOVES[old]:
-        raise IllegalMoveError(f"{actor}: {old.value} cannot become {new.value}")
+def refuse_move(actor: str, old: State, new: State) -> Never:
+    """Raise `IllegalMoveError`: `new` does not follow `old` in `MOVES`."""
+    raise IllegalMoveError(f"{actor}: {old.value} cannot become {new.value}")

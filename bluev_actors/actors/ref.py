@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import trio
 
-from bluev_actors.actors.call import Call, Request
-from bluev_actors.actors.lifecycle import State
-from bluev_actors.errors import ActorError, ActorStoppedError, AskTimeoutError, BluevError
+from bluev_actors.actors.call import Askable, Call
+from bluev_actors.errors import AskCycleError, AskTimeoutError, BluevError, UndeliveredError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bluev_actors.actors.cell import Cell
+    from bluev_actors.actors.exits import Exit
+    from bluev_actors.actors.lifecycle import State
     from bluev_actors.actors.mailbox import MailboxStatistics
-    from bluev_actors.actors.restart import Exit
 
 M_contra = TypeVar("M_contra", contravariant=True)
 R = TypeVar("R")
@@ -80,6 +81,13 @@ class Ref(Generic[M_contra]):
         """The figures of its mailbox."""
         return self._mailbox.statistics()
 
+    @property
+    def busy(self) -> bool:
+        """Whether it has a message at hand."""
+        return self._cell.handling is not None
+
+    # --- messages ---
+
     def tell(self, message: M_contra, *, urgent: bool = False) -> None:
         """Put a message in its mailbox, without waiting and without a checkpoint.
 
@@ -88,8 +96,8 @@ class Ref(Generic[M_contra]):
             urgent: whether it goes before all messages that are not; urgent messages always find room.
 
         Raises:
-            MailboxFullError: there is no room; the message is inside.
-            ActorStoppedError: it is gone for good; the message is inside.
+            MailboxFullError: there is no room, and its overflow policy drops nothing; the message is inside.
+            ActorStoppedError: it is gone for good, or drains; the message is inside.
         """
         if urgent:
             self._mailbox.put_urgent(message)
@@ -97,18 +105,21 @@ class Ref(Generic[M_contra]):
             self._mailbox.put_nowait(message)
 
     async def send(self, message: M_contra) -> None:
-        """Put a message in its mailbox, waiting for room as long as it takes.
+        """Put a message in its mailbox, waiting for room as long as it takes if that is its overflow policy.
 
         Raises:
-            MailboxFullError: it is full and the sender's own, so nobody would ever make room.
-            ActorStoppedError: it is gone for good; the message is inside.
+            MailboxFullError: it is full and either the sender's own, so nobody would ever make room, or its policy is
+                not to wait; the message is inside.
+            ActorStoppedError: it is gone for good, or drains; the message is inside.
         """
-        if self._mailbox.full and self._is_own():
+        if self._mailbox.must_wait and self._is_own():
             self._mailbox.put_nowait(message)
         await self._mailbox.put(message)
 
-    async def ask(self, message: Request[R], *, timeout: float = 5.0, urgent: bool = False) -> R:
+    async def ask(self, message: Askable[M_contra, R], *, timeout: float = 5.0, urgent: bool = False) -> R:
         """Send a request and wait for its answer.
+
+        Type checkers know from the class of the request both whether this actor takes it and what the answer is.
 
         Args:
             message: the request.
@@ -116,46 +127,67 @@ class Ref(Generic[M_contra]):
             urgent: whether it goes before all messages that are not.
 
         Raises:
+            ValueError: the time-out is NaN.
             AskTimeoutError: no answer came in time; the request may still be worked on.
             ActorStoppedError: it is gone for good, or went before it answered.
-            ActorRestartingError: it crashed while it worked on this request, or is on its way out.
-            ActorError: it is the asker itself, which would wait for ever.
+            ActorRestartingError: it crashed while it worked on this request, is on its way out, or waits for a delayed
+                restart.
+            MailboxFullError: it has no room, and its overflow policy is not to wait.
+            AskCycleError: it waits, directly or through others, for an answer of the asker, so none would ever come.
             BluevError: whatever its handler rejected the request with.
         """
-        if self._is_own():
-            raise ActorError(f"{self.path}: cannot wait for its own answer to {type(message).__name__}")
-        call = Call(message)
-        asker = own_cell.get()
-        if asker is not None:
-            asker.waiting_on = self.path
-        try:
-            with trio.move_on_after(timeout):
-                await self._post(call, urgent=urgent)
-                return await call.wait()
-        finally:
-            if asker is not None:
-                asker.waiting_on = ""
-        raise AskTimeoutError(f"{self.path}: no answer to {type(message).__name__} within {timeout:g} s")
-
-    async def _post(self, call: Call[Any], *, urgent: bool) -> None:
-        """Put a call in the mailbox; an error speaks of the request and not of its envelope."""
         cell = self._cell
-        if cell.state is State.STOPPING:
+        call = Call(message, cell)
+        asker = own_cell.get()
+        if asker is None:
+            return await self._answer_to(call, timeout, urgent)
+        call.blocking = asker.task is trio.lowlevel.current_task()
+        if call.blocking and (cell is asker or cell.waiting is not None):
+            _refuse_cycle(asker, cell)
+        before = asker.waiting
+        if call.blocking or before is None or before.done:
+            asker.waiting = call
+        try:
+            return await self._answer_to(call, timeout, urgent)
+        finally:
+            if asker.waiting is call:
+                asker.waiting = None if before is None or before.done else before
+
+    async def _answer_to(self, call: Call[R], timeout: float, urgent: bool) -> R:
+        cell = self._cell
+        spent = 0.0
+        if math.isnan(timeout):
+            raise ValueError("timeout must be a number of seconds, not NaN")
+        if cell.unanswering:
             raise cell.refusal(call.message)
         try:
             if urgent:
                 self._mailbox.put_urgent(call)
-            elif self._mailbox.full:
-                await self._mailbox.wait_for_room(call)
+            elif self._mailbox.must_wait:
+                spent = await self._wait_for_room(call, timeout)
             else:
                 self._mailbox.put_nowait(call)
-        except ActorStoppedError as error:
+        except UndeliveredError as error:
             error.undelivered = call.message
             raise
+        if timeout != math.inf:
+            cell.system.deadlines.add(call, timeout, spent)
+        return await call.wait()
+
+    async def _wait_for_room(self, call: Call[Any], timeout: float) -> float:
+        """Put a call in a full mailbox as soon as it is its turn; returns the seconds that took."""
+        began = trio.current_time()
+        with trio.move_on_after(max(0.0, timeout)):
+            await self._mailbox.wait_for_room(call)
+            return trio.current_time() - began
+        name = type(call.message).__name__
+        raise AskTimeoutError(f"{self.path}: no room for {name} within {timeout:g} s")
 
     def _is_own(self) -> bool:
         """Whether the running task is the very one that takes this mailbox's messages."""
         return own_cell.get() is self._cell and self._cell.task is trio.lowlevel.current_task()
+
+    # --- its life ---
 
     def stop(self, reason: str = "") -> None:
         """Ask it to end for good, whatever its restart policy; it does so before it takes another message.
@@ -165,10 +197,67 @@ class Ref(Generic[M_contra]):
         """
         self._cell.request_stop(reason)
 
+    def drain(self, reason: str = "", *, within: float = math.inf) -> None:
+        """Ask it to end for good when it has handled all that waits; it takes nothing new.
+
+        A supervisor drains its children in reverse order, and then ends. `stop` cuts a drain short. Does not wait:
+        `stopped` does.
+
+        Args:
+            reason: why, for those who are refused meanwhile and for the exit.
+            within: seconds after which it is cancelled.
+        """
+        self._cell.request_drain(reason, within)
+
+    def pause(self) -> None:
+        """Have it take no message but urgent ones, until `resume`; the one at hand is finished.
+
+        Messages still find room in the mailbox; to stop it, and to supervise it, works as ever. Its timers wait too. A
+        pause outlives a crash.
+        """
+        self._mailbox.pause()
+
+    def resume(self) -> None:
+        """Have it take messages again."""
+        self._mailbox.resume()
+
     async def stopped(self) -> Exit:
         """Wait until it is gone for good, which a restart is not; returns how it ended."""
         return await self._cell.gone()
 
-    def when_stopped(self, callback: Callable[[Exit], None]) -> None:
-        """Have a plain function called when it is gone for good, at once if it is; it must not raise."""
-        self._cell.when_stopped(callback)
+    def when_stopped(self, callback: Callable[[Exit], None]) -> Callable[[], None]:
+        """Have a plain function called when it is gone for good, at once if it is; it must not raise.
+
+        Returns:
+            The function that undoes that.
+        """
+        return self._cell.when_stopped(callback)
+
+    def when_exited(self, callback: Callable[[Exit], None]) -> Callable[[], None]:
+        """Have a plain function called whenever an incarnation of it is over; it must not raise.
+
+        Returns:
+            The function that undoes that.
+        """
+        return self._cell.when_exited(callback)
+
+
+def cell_behind(ref: Ref[Any]) -> Cell[Any]:
+    """What stands behind a ref; for the runtime itself."""
+    return ref._cell  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - for the ref's own floor, which users do not see
+
+
+def _refuse_cycle(asker: Cell[Any], asked: Cell[Any]) -> None:
+    """Raise `AskCycleError` if the one who is asked waits for an answer of the asker, perhaps through others.
+
+    Only who can do nothing else until the answer comes counts as waiting, and only for an answer that is not left for
+    later, so whatever is refused here could never have ended well.
+    """
+    cycle = [asker.path, asked.path]
+    while asked is not asker:
+        call = asked.waiting
+        if call is None or not call.blocking or call.done or call.deferred:
+            return
+        asked = call.target
+        cycle.append(asked.path)
+    raise AskCycleError(cycle)

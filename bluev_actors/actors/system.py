@@ -13,12 +13,13 @@ import trio
 
 from bluev_actors.actors.cell import Cell
 from bluev_actors.actors.commands import StartChild
-from bluev_actors.actors.events import Subscriber, Tap
+from bluev_actors.actors.deadlines import Deadlines
+from bluev_actors.actors.events import ActorEvent, DeadLetter, Subscriber, SupervisorReport, Tap
 from bluev_actors.actors.incarnation import live
 from bluev_actors.actors.introspection import ActorSnapshot, snapshot
 from bluev_actors.actors.ref import Ref
 from bluev_actors.actors.registry import Registry
-from bluev_actors.actors.restart import ChildSpec, Strategy
+from bluev_actors.actors.specs import ChildSpec, Strategy
 from bluev_actors.actors.supervisor import Supervisor, unwrap
 from bluev_actors.errors import ChildStartError
 
@@ -31,20 +32,34 @@ if TYPE_CHECKING:
 class System:
     """What all actors of one tree share."""
 
-    tap: Tap
+    tap: Tap[ActorEvent]
     """Hands out what happens to the actors."""
+    reports: Tap[SupervisorReport]
+    """Hands out what supervisors have to report."""
+    dead_letters: Tap[DeadLetter]
+    """Hands out the messages that nobody will handle and whose senders were not told so."""
     registry: Registry
     """Names to refs."""
+    deadlines: Deadlines
+    """The time-outs of all asks."""
+
+    now: Callable[[], float]
+    """Tells the time of Trio's clock, in seconds; `trio.current_time` looks up at each call whose clock that is."""
 
     def __init__(self, root: Callable[[], Supervisor[Any]]) -> None:
+        self.now = trio.lowlevel.current_clock().current_time
         self.tap = Tap()
+        self.reports = Tap()
+        self.dead_letters = Tap()
         self.registry = Registry()
+        self.deadlines = Deadlines()
         spec = ChildSpec("/", root, restart="temporary", shutdown=math.inf)
         self._root: Cell[Any] = Cell(spec, "/", self, None)
 
     async def open(self, nursery: trio.Nursery) -> None:
         """Start the root in a nursery, which is cancelled when the root is gone; raises what it failed with."""
         self._root.begin()
+        nursery.start_soon(self.deadlines.run, name="deadlines")
         nursery.start_soon(self._live, nursery.cancel_scope, name="root")
         if not await self._root.start_settled():
             raise self.failure or ChildStartError("/: did not start")
@@ -55,11 +70,22 @@ class System:
             self._root.request_stop("the system is closed")
             await self._root.gone()
 
+    async def drain(self, reason: str = "", *, within: float = math.inf) -> None:
+        """Have every actor handle what waits for it and take nothing new, in reverse order, and then end.
+
+        Args:
+            reason: why, for those who are refused meanwhile.
+            within: seconds after which whoever is left is cancelled.
+        """
+        self._root.request_drain(reason, within)
+        await self._root.gone()
+
     async def _live(self, scope: trio.CancelScope) -> None:
         try:
             await live(self._root)
         finally:
             self._root.finish()
+            self.deadlines.close()
             scope.cancel(reason="the root supervisor is gone")
 
     @property

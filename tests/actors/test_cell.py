@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from typing import TYPE_CHECKING, Any, Never, TypeAlias
 from weakref import WeakSet
 
@@ -18,13 +19,20 @@ from bluev_actors.actors import (
     ActorRestarted,
     ActorStarted,
     ActorStopped,
+    Backoff,
+    Exit,
     ExitKind,
+    LookUp,
     Request,
     RestartBudget,
+    StartChild,
+    State,
     child,
+    handles,
 )
 from bluev_actors.actors.cell import Cell, ChildExited
 from bluev_actors.actors.lifecycle import IllegalMoveError
+from bluev_actors.actors.ref import cell_behind
 from bluev_actors.errors import ActorRestartingError, ActorStoppedError
 
 if TYPE_CHECKING:
@@ -60,7 +68,7 @@ class Stubborn(Actor[object]):
 async def test_a_life_in_events(system: System) -> None:
     """Started, crashed, restarted, stopped: each with path, kind, incarnation, time and reason."""
     events = list[ActorEvent]()
-    system.subscribe(events.append)
+    system.tap.subscribe(events.append)
     ref = await system.start(child("vase", Fragile, kind="vase", budget=RestartBudget(1)))
     await trio.sleep(1)
     ref.tell("oh")
@@ -195,3 +203,253 @@ async def test_news_for_nobody(system: System) -> None:
     assert len(parent.mailbox) == 0
     cell.report(cell.outcome(None))
     assert len(parent.mailbox) == 0
+
+
+# --- callbacks ---
+
+
+async def test_callbacks_at_the_end_of_each_life(system: System) -> None:
+    """One hears of every exit, the other of the last; what undoes them may be called twice."""
+    exits, ends = list[str](), list[str]()
+    ref = await system.start(child("a", Fragile, budget=RestartBudget(1)))
+    undo = ref.when_exited(lambda exit: exits.append(str(exit.error)))
+    ref.when_stopped(lambda exit: ends.append(str(exit.error)))
+    undo_end = ref.when_stopped(lambda _: ends.append("never"))
+    ref.tell("one")
+    await wait_all_tasks_blocked()
+    for _ in range(2):
+        undo()
+        undo_end()
+    ref.tell("two")
+    await ref.stopped()
+    assert (exits, ends) == (["one"], ["two"])
+    ref.when_stopped(lambda exit: ends.append(f"late {exit.error}"))()
+    assert ends == ["two", "late two"]
+
+
+async def test_callbacks_that_fail(system: System, caplog: pytest.LogCaptureFixture) -> None:
+    """They are logged, the others are called, and the supervisor goes on."""
+    called = list[str]()
+
+    def bad(_: object) -> None:
+        raise OSError("not my day")
+
+    ref = await system.start(child("a", Fragile, budget=RestartBudget(1)))
+    ref.when_exited(bad)
+    ref.when_exited(lambda _: called.append("exited"))
+    ref.when_stopped(bad)
+    ref.when_stopped(lambda _: called.append("stopped"))
+    for message in ("one", "two"):
+        ref.tell(message)
+    await ref.stopped()
+    ref.when_stopped(bad)
+    assert called == ["exited", "exited", "stopped"]
+    assert sum("a callback" in record.getMessage() for record in caplog.records) == 4
+
+
+async def test_callbacks_may_do_anything(system: System) -> None:
+    """Undo themselves and each other, add more, and act on the actor, in the middle of being called."""
+    ref = await system.start(child("a", Fragile))
+    called = list[str]()
+
+    def meddle(_: object) -> None:
+        called.append("meddle")
+        undo_self()
+        undo_other()
+        ref.when_exited(lambda _: called.append("added"))
+        ref.stop("by a callback")
+
+    undo_self = ref.when_exited(meddle)
+    undo_other = ref.when_exited(lambda _: called.append("other"))
+    ref.tell("crash")
+    assert (await ref.stopped()).kind is ExitKind.CRASHED
+    assert called in (["meddle"], ["meddle", "other"])
+    assert ref.incarnation == 1
+
+
+async def test_the_end_of_one_may_be_the_end_of_another(system: System) -> None:
+    """A callback that stops its sibling finds everything in order."""
+    (a, b) = [await system.start(child(id_, Fragile)) for id_ in "ab"]
+    a.when_stopped(lambda exit: b.stop(f"with {exit.reason}"))
+    b.when_stopped(lambda _: a.stop("again"))
+    a.stop("good night")
+    assert (await b.stopped()).reason == "with good night"
+
+
+# --- stops in every moment of a life ---
+
+
+class Phases(Actor[str]):
+    """Takes a second for each part of its life."""
+
+    async def on_start(self) -> None:
+        """Take a second."""
+        await trio.sleep(1)
+
+    async def receive(self, message: str) -> None:
+        """Take a second, and crash perhaps."""
+        await trio.sleep(1)
+        if message == "crash":
+            raise ValueError(message)
+
+    async def on_stop(self, exit: Exit) -> None:
+        """Take a second."""
+        del exit
+        await trio.sleep(1)
+
+
+@pytest.mark.parametrize("grace", [0, 0.25, 5, math.inf])
+@pytest.mark.parametrize("moment", [n / 4 for n in range(18)])
+@pytest.mark.parametrize("how", ["stop", "drain", "stop twice", "drain and stop", "kill and stop"])
+async def test_whenever_it_is_stopped_it_ends(system: System, how: str, moment: float, grace: float) -> None:
+    """In every phase of its life, in the very moment of each change and between them, and it does not come back.
+
+    It starts until 1, crashes at 2, has cleaned up at 3, is back at 4.
+    """
+    starts = list[float]()
+
+    def make() -> Phases:
+        starts.append(trio.current_time())
+        return Phases()
+
+    system.root.tell(StartChild(child("a", make, shutdown=grace)))
+    await wait_all_tasks_blocked()
+    ref = await system.root.ask(LookUp("a"))
+    assert ref is not None
+    ref.tell("crash")
+    await trio.sleep(moment)
+    if how == "kill and stop":
+        cell_behind(ref).kill("now")
+    if how.startswith("drain"):
+        ref.drain("enough")
+    if how != "drain":
+        ref.stop("enough")
+    if how == "stop twice":
+        await trio.sleep(0.1)
+        ref.stop("more than enough")
+    last = len(starts) + how.startswith("drain")
+    with trio.fail_after(10):
+        await ref.stopped()
+    await trio.sleep(20)
+    assert len(starts) <= last
+    assert ref.state is State.STOPPED
+    assert trio.lowlevel.current_statistics().tasks_living < 12
+
+
+async def test_a_stop_and_a_crash_in_one_moment(system: System) -> None:
+    """Whichever comes first, it does not come back."""
+    for order in (("crash", "stop"), ("stop", "crash")):
+        ref = await system.start(child(order[0], Fragile, restart="permanent"))
+        for what in order:
+            if what == "stop":
+                ref.stop()
+            else:
+                ref.tell("crash")
+        await ref.stopped()
+        assert ref.incarnation == 1
+
+
+async def test_a_stop_by_the_actor_that_is_just_being_restarted(system: System) -> None:
+    """A factory, an `on_start` or an `on_stop` may stop its own actor for good."""
+
+    class Doomed(Fragile):
+        async def on_stop(self, exit: Exit) -> None:
+            del exit
+            self.ref.stop("doomed")
+
+    ref = await system.start(Doomed)
+    ref.tell("crash")
+    assert (await ref.stopped()).kind is ExitKind.CRASHED
+    assert ref.incarnation == 1
+
+    class Reluctant(Fragile):
+        async def on_start(self) -> None:
+            if self.ref.incarnation == 2:
+                self.ref.stop("not again")
+
+    ref = await system.start(Reluctant)
+    ref.tell("crash")
+    assert (await ref.stopped()).reason == "not again"
+    assert ref.incarnation == 2
+
+
+async def test_a_kill_of_what_does_not_live(system: System, cell_of: CellOf) -> None:
+    """There is nothing to cancel, so the next life is not cancelled either."""
+    ref = await system.start(child("a", Fragile, backoff=Backoff(1, jitter=0)))
+    ref.tell("crash")
+    await trio.sleep(0.5)
+    cell_of(ref).kill("while it waits")
+    await trio.sleep(1)
+    assert (ref.state, ref.incarnation) == (State.RUNNING, 2)
+
+
+async def test_a_refusal_says_why(system: System, cell_of: CellOf) -> None:
+    """That it comes back in so many seconds, that it is on its way out, or that its work is over."""
+
+    class Leaving(Actor[Hello]):
+        async def on_stop(self, exit: object) -> None:
+            del exit
+            await trio.sleep(1)
+
+        @handles
+        def hello(self, _: Hello) -> str:
+            self.stop()
+            return "bye"
+
+    ref = await system.start(child("a", Leaving, restart="temporary"))
+    assert await ref.ask(Hello()) == "bye"
+    await wait_all_tasks_blocked()
+    with pytest.raises(ActorStoppedError, match="is stopping: its work is over"):
+        await ref.ask(Hello())
+    assert cell_of(ref).unanswering
+
+
+async def test_whom_it_waits_for(system: System, cell_of: CellOf) -> None:
+    """The path of the actor whose answer it waits for, as long as it waits."""
+
+    class Asker(Actor[Never]):
+        async def run(self) -> None:
+            await other.ask(Hello(), timeout=1)
+
+    class Slow(Actor[Hello]):
+        @handles
+        async def hello(self, _: Hello) -> str:
+            await trio.sleep_forever()
+
+    other = await system.start(Slow)
+    asker = await system.start(child("asker", Asker, restart="temporary"))
+    await wait_all_tasks_blocked()
+    assert cell_of(asker).waiting_on == "/slow"
+    assert cell_of(other).waiting_on == ""
+    await asker.stopped()
+    assert cell_of(asker).waiting_on == ""
+
+
+async def test_ties_end_with_the_incarnation(system: System, cell_of: CellOf) -> None:
+    """What belongs to one life ends with it, once, unless it was taken out before."""
+    ended = list[str]()
+    ref = await system.start(Fragile)
+    cell_of(ref).tie(lambda exit: ended.append(f"first {exit.error}"))
+    untie = cell_of(ref).tie(lambda _: ended.append("never"))
+    cell_of(ref).tie(lambda exit: ended.append(f"last {exit.error}"))
+    untie()
+    untie()
+    for message in ("one", "two"):
+        ref.tell(message)
+        await wait_all_tasks_blocked()
+    assert ended == ["first one", "last one"]
+
+
+async def test_who_dies_with_another(system: System, cell_of: CellOf) -> None:
+    """It crashes with the exit that it is given, unless it does not live or dies already."""
+    fate = Exit(ExitKind.CRASHED, OSError("the other"))
+    ref = await system.start(child("a", Stubborn, restart="temporary"))
+    ref.tell("stay")
+    await wait_all_tasks_blocked()
+    cell_of(ref).kill("before")
+    cell_of(ref).die_with(fate)
+    assert (await ref.stopped()).reason == "before"
+    cell_of(ref).die_with(fate)
+    other = await system.start(child("b", Stubborn, restart="temporary"))
+    cell_of(other).die_with(fate)
+    assert (await other.stopped()).error is fate.error

@@ -7,7 +7,10 @@ from typing import Generic, TypeVar, Union
 import pytest
 from attrs import frozen
 
-from bluev_actors.actors.dispatch import UnhandledMessageError, find_handler, handles
+from bluev_actors.actors import Actor
+from bluev_actors.actors.call import Call, Envelope
+from bluev_actors.actors.cell import ChildExited, Drained
+from bluev_actors.actors.dispatch import UnhandledMessageError, find_handler, handles, is_for_runtime
 
 T = TypeVar("T")
 
@@ -89,6 +92,37 @@ def test_what_nobody_handles() -> None:
     """The error names the class, the message and what would have been handled."""
     with pytest.raises(UnhandledMessageError, match="Player has no handler for int; it handles Box, Ping, Pong"):
         find_handler(Player, int)
+
+
+def test_the_runtimes_own_messages_are_not_named() -> None:
+    """Every actor takes them, and no user sends them."""
+
+    class Silent(Actor[str]):
+        pass
+
+    with pytest.raises(UnhandledMessageError, match=r"Silent has no handler for int; it handles no message$"):
+        find_handler(Silent, int)
+
+
+@pytest.mark.parametrize("message_class", [Call, ChildExited, Drained, Envelope])
+def test_what_is_for_the_runtime(message_class: type) -> None:
+    """All that it puts into mailboxes itself."""
+    assert is_for_runtime(message_class)
+
+
+@pytest.mark.parametrize("message_class", [str, Ping, type(None)])
+def test_what_is_for_users(message_class: type) -> None:
+    """All that they send."""
+    assert not is_for_runtime(message_class)
+
+
+def test_every_actor_takes_a_call() -> None:
+    """The handler is inherited, so that a request needs no handler of another kind than a message."""
+
+    class Silent(Actor[str]):
+        pass
+
+    assert find_handler(Silent, Call) is find_handler(Actor, Call)
 
 
 def test_nothing_is_handled() -> None:

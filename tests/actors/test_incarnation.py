@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import traceback
+import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Never, TypeAlias
 
@@ -16,21 +19,25 @@ from bluev_actors.actors import (
     ActorEvent,
     Exit,
     ExitKind,
+    Ignore,
     LookUp,
+    RestartBudget,
+    Shutdown,
     State,
     Supervisor,
     WhichChildren,
     child,
+    handles,
     open_system,
 )
-from bluev_actors.actors.incarnation import ExitAs
-from bluev_actors.errors import ChildStartError
+from bluev_actors.actors.exits import ExitAs
+from bluev_actors.errors import ActorStoppedError, ChildStartError
 from bluev_actors.faultpoints import armed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from bluev_actors.actors import Ref, System
+    from bluev_actors.actors import Ref, Restart, System
     from bluev_actors.actors.cell import Cell
 
     CellOf: TypeAlias = Callable[[Ref[Any]], Cell[Any]]
@@ -266,6 +273,224 @@ async def test_no_time_to_clean_up(system: System) -> None:
     ending = await ref.stopped()
     assert (ending.kind, trio.current_time()) == (ExitKind.KILLED, 0)
     assert actor.seen[-1] == "stop killed (now)"
+
+
+# --- saying itself how it ends ---
+
+
+async def ignore() -> Never:
+    """What an actor does that is not needed."""
+    await trio.lowlevel.checkpoint()
+    raise Ignore("not on Sundays")
+
+
+async def give_up() -> Never:
+    """What an actor does that can do no more."""
+    await trio.lowlevel.checkpoint()
+    raise Shutdown("had enough")
+
+
+def ignored_factory() -> Never:
+    """A factory that makes nothing."""
+    raise Ignore("not on Sundays")
+
+
+def given_up_factory() -> Never:
+    """A factory that ends it all."""
+    raise Shutdown("had enough")
+
+
+@pytest.mark.parametrize("factory", [ignored_factory, lambda: Scripted(start=ignore)], ids=["factory", "on_start"])
+async def test_not_needed(factory: Callable[[], Actor[Any]], system: System) -> None:
+    """It is no failure: whoever starts it gets the ref of one that is gone, and it keeps its place."""
+    ref = await system.start(child("a", factory))
+    assert ref.state is State.STOPPED
+    assert str(await ref.stopped()) == "ignored (not on Sundays)"
+    with pytest.raises(ActorStoppedError, match="not on Sundays"):
+        ref.tell("too late")
+    (info,) = await system.root.ask(WhichChildren())
+    assert (info.id, info.state, info.incarnation) == ("a", State.STOPPED, 1)
+
+
+async def test_a_temporary_one_is_not_needed(system: System) -> None:
+    """It is forgotten."""
+    ref = await system.start(child("a", lambda: Scripted(start=ignore), restart="temporary"))
+    assert ref.state is State.STOPPED
+    assert await system.root.ask(WhichChildren()) == ()
+
+
+async def test_nobody_cleans_up_what_was_not_needed(system: System) -> None:
+    """There is no `on_stop` after a start that was none, and no crash is told of."""
+    events = list[ActorEvent]()
+    system.subscribe(events.append)
+    actor = Scripted(start=ignore)
+    await system.start(child("a", lambda: actor))
+    assert actor.seen == ["start"]
+    assert [event for event in events if isinstance(event, ActorCrashed)] == []
+
+
+@pytest.mark.parametrize("restart", ["permanent", "transient"])
+async def test_not_needed_any_more(restart: Restart, system: System) -> None:
+    """One that finds so in a restart is gone, whatever its policy, and its supervisor goes on."""
+    lives = iter([Scripted(body=crash), Scripted(start=ignore)])
+    ref = await system.start(child("a", lambda: next(lives), restart=restart))
+    assert (await ref.stopped()).kind is ExitKind.IGNORED
+    assert (ref.incarnation, system.root.state) == (2, State.RUNNING)
+
+
+@pytest.mark.parametrize("part", ["body", "stop"])
+async def test_too_late_not_to_be_needed(part: str, system: System) -> None:
+    """Once it has started that is a crash, and the text says what is wrong."""
+    hooks: dict[str, Hook] = {"body": done, part: ignore}
+    ending = await (await start(system, Scripted(**hooks))).stopped()
+    assert ending.kind is ExitKind.CRASHED
+    assert str(ending.error) == "/a: raised Ignore after it had started"
+
+
+@pytest.mark.parametrize("factory", [given_up_factory, lambda: Scripted(start=give_up)], ids=["factory", "on_start"])
+async def test_giving_up_before_it_starts(factory: Callable[[], Actor[Any]], system: System) -> None:
+    """However orderly, it has not started, and whoever wanted that is told."""
+    with pytest.raises(ChildStartError, match=r"/a: did not start: shutdown \(had enough\)"):
+        await system.start(child("a", factory))
+    assert system.tree().children == ()
+
+
+@pytest.mark.parametrize("part", ["body", "stop"])
+async def test_giving_up(part: str, system: System) -> None:
+    """It ends in good order, with its reason; `on_stop` sees that."""
+    hooks: dict[str, Hook] = {"body": done, part: give_up}
+    actor = Scripted(**hooks)
+    ending = await (await start(system, actor)).stopped()
+    assert str(ending) == "shutdown (had enough)"
+    assert actor.seen[-1] == ("stop shutdown (had enough)" if part == "body" else "stop normal")
+
+
+@pytest.mark.parametrize(("restart", "lives"), [("permanent", 2), ("transient", 1), ("temporary", 1)])
+async def test_who_gives_up_may_be_started_again(restart: Restart, lives: int, system: System) -> None:
+    """An orderly end is one for a transient actor, and no excuse for a permanent one."""
+    bodies = iter([give_up, trio.sleep_forever])
+    ref = await system.start(child("a", lambda: Scripted(body=next(bodies)), restart=restart))
+    await wait_all_tasks_blocked()
+    assert ref.incarnation == lives
+
+
+async def test_giving_up_in_a_handler(system: System) -> None:
+    """The message at hand is the last."""
+
+    class Resigning(Actor[str]):
+        async def receive(self, message: str) -> None:
+            raise Shutdown(message)
+
+    ref = await system.start(child("a", Resigning, restart="transient"))
+    for reason in ("first", "second"):
+        ref.tell(reason)
+    assert str(await ref.stopped()) == "shutdown (first)"
+    assert ref.mailbox.received == 1
+
+
+@pytest.mark.parametrize("wish", [ignore, give_up])
+async def test_a_crash_is_not_talked_away(wish: Hook, system: System) -> None:
+    """What `on_stop` wants after a crash changes nothing."""
+    ending = await (await start(system, Scripted(body=crash, stop=wish))).stopped()
+    assert str(ending) == "crashed (ValueError: bug)"
+
+
+async def test_giving_up_in_a_task_of_its_own(system: System) -> None:
+    """A nursery wraps what its tasks raise, so this is a crash: it has to be raised in the actor's own task."""
+
+    async def in_a_nursery() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(give_up)
+
+    ending = await (await start(system, Scripted(body=in_a_nursery))).stopped()
+    assert ending.kind is ExitKind.CRASHED
+
+
+async def test_a_supervisor_gives_up(system: System) -> None:
+    """Its children end with it, and nothing of its nursery is seen in the exit."""
+
+    class Resigning(Supervisor[str]):
+        @handles
+        def on_word(self, word: str) -> None:
+            raise Shutdown(word)
+
+    inner = Scripted()
+    ref = await system.start(child("s", lambda: Resigning([child("a", lambda: inner)]), restart="temporary"))
+    ref.tell("enough")
+    assert str(await ref.stopped()) == "shutdown (enough)"
+    assert inner.seen[-1] == "stop shutdown (its supervisor stops)"
+
+
+# --- nothing is left ---
+
+
+ENDS: dict[str, Hook] = {"returns": done, "crashes": crash, "gives up": give_up, "is killed": trio.sleep_forever}
+
+
+@pytest.mark.parametrize("end", ENDS)
+async def test_a_past_incarnation_is_garbage(
+    end: str, system: System, cell_of: CellOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However it ended, nobody keeps the actor of a past incarnation; of the present one only its cell does."""
+    monkeypatch.setattr(logging.getLogger("bluev_actors.actors.cell"), "disabled", True)  # pytest keeps its records
+    made = list[weakref.ref[Scripted]]()
+
+    def make() -> Scripted:
+        actor = Scripted(body=trio.sleep_forever if made else ENDS[end])
+        made.append(weakref.ref(actor))
+        return actor
+
+    ref = await system.start(child("a", make, budget=RestartBudget(10)))
+    if end == "is killed":
+        cell_of(ref).kill("by hand")
+    await trio.sleep(2)
+    gc.collect()
+    assert [actor() is None for actor in made] == [True, False]
+    ref.stop()
+    await ref.stopped()
+    gc.collect()
+    assert [actor() is None for actor in made] == [True, True]
+
+
+async def test_an_actor_that_had_everything_is_garbage(system: System) -> None:
+    """Timers, monitors, links, deferred answers and a stash keep nothing of a past incarnation."""
+    made = list[weakref.ref[Actor[Any]]]()
+
+    class Busy(Actor[Any]):
+        def __init__(self) -> None:
+            made.append(weakref.ref(self))
+
+        @handles
+        async def on_word(self, word: str) -> None:
+            self.every(1, "tick", key=self)
+            self.monitor(bystander, restarts=True)
+            self.link(bystander)
+            self.ref.when_stopped(lambda _: None)
+            if word == "stash":
+                self.stash()
+            if word == "end":
+                self.stop()
+
+    bystander = await start(system, Scripted())
+    ref = await system.start(child("busy", Busy))
+    for word in ("stash", "work", "end"):
+        ref.tell(word)
+    await wait_all_tasks_blocked()
+    gc.collect()
+    assert (ref.incarnation, ref.mailbox.stashed, bystander.state) == (2, 1, State.RUNNING)
+    assert [actor() is None for actor in made] == [True, False]
+
+
+async def test_no_task_is_left() -> None:
+    """When a system is closed, all tasks are that it started, whatever its actors did."""
+    before = trio.lowlevel.current_statistics().tasks_living
+    async with open_system(intensity=10) as system:
+        await start(system, Scripted())
+        await system.start(child("b", lambda: Scripted(body=done, stop=trio.sleep_forever), restart="temporary"))
+        await system.start(child("c", lambda: Supervisor[Never]([child("d", Scripted)])))
+        await system.start(child("e", lambda: Scripted(start=ignore)))
+        await trio.sleep(2)
+    assert trio.lowlevel.current_statistics().tasks_living == before
 
 
 # --- what gets out ---

@@ -1,30 +1,26 @@
-"""What follows from an exit: contracts, windows and decisions, without a task or a clock."""
+"""What follows from an exit: windows and decisions, without a task or a clock."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bluev_actors.actors.exits import Exit, ExitKind
 from bluev_actors.actors.restart import (
-    ChildSpec,
     Decision,
-    Exit,
-    ExitKind,
-    Restart,
-    RestartBudget,
     RestartWindow,
-    Strategy,
     Verdict,
-    child,
     decide,
+    ends_supervisor,
     is_restarted,
     restart_group,
     retire,
 )
+from bluev_actors.actors.specs import AutoShutdown, ChildSpec, Restart, RestartBudget, Strategy, child
 
 RESTARTS: tuple[Restart, ...] = get_args(Restart)
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
@@ -38,64 +34,6 @@ def family(*restarts: Restart) -> list[ChildSpec]:
 def window(intensity: int = 1, period: float = 5.0) -> RestartWindow:
     """A fresh window."""
     return RestartWindow(RestartBudget(intensity, period))
-
-
-# --- exits and contracts ---
-
-
-@pytest.mark.parametrize(
-    ("exit_", "text"),
-    [
-        (Exit(ExitKind.NORMAL), "normal"),
-        (Exit(ExitKind.SHUTDOWN, reason="bye"), "shutdown (bye)"),
-        (Exit(ExitKind.CRASHED, ValueError("oh")), "crashed (ValueError: oh)"),
-    ],
-)
-def test_an_exit_as_text(exit_: Exit, text: str) -> None:
-    """Logs and errors say how it ended in a few words."""
-    assert str(exit_) == text
-
-
-def test_what_was_expected() -> None:
-    """Only a normal end and an orderly one are as they should be."""
-    assert [kind for kind in ExitKind if Exit(kind).expected] == [ExitKind.NORMAL, ExitKind.SHUTDOWN]
-
-
-def test_child_is_the_contract() -> None:
-    """`child` takes every option of the contract and has the same defaults."""
-    assert child("a", object) == ChildSpec("a", object)
-    budget = RestartBudget(2, 1.0)
-    options: dict[str, Any] = {
-        "restart": "transient",
-        "shutdown": 1.0,
-        "mailbox": 2,
-        "kind": "k",
-        "budget": budget,
-    }
-    assert child("a", object, **options) == ChildSpec("a", object, **options)
-
-
-@pytest.mark.parametrize(("shutdown", "grace"), [(None, math.inf), (math.inf, math.inf), (0, 0), (2.5, 2.5)])
-def test_the_time_to_end(shutdown: float | None, grace: float) -> None:
-    """No time limit is an infinite one."""
-    assert child("a", object, shutdown=shutdown).grace == grace
-
-
-@pytest.mark.parametrize(
-    ("make", "what"),
-    [
-        (lambda: child("a", object, shutdown=-1), "shutdown"),
-        (lambda: child("a", object, shutdown=math.nan), "shutdown"),
-        (lambda: child("a", object, mailbox=0), "mailbox"),
-        (lambda: RestartBudget(-1), "intensity"),
-        (lambda: RestartBudget(1, 0), "period"),
-        (lambda: RestartBudget(1, math.nan), "period"),
-    ],
-)
-def test_a_bad_contract_is_refused_at_the_door(make: Any, what: str) -> None:  # noqa: ANN401 - any factory
-    """A figure that makes no sense is named when the contract is written, not when a child crashes."""
-    with pytest.raises(ValueError, match=what):
-        make()
 
 
 # --- the window ---
@@ -200,36 +138,91 @@ def test_only_restarts_are_counted() -> None:
     assert counted.count(0.0) == 0
 
 
+def test_a_failed_restart_is_tried_again() -> None:
+    """Whatever the policy and the kind of its end, a child that was to come back has to; each try counts."""
+    counted = window(intensity=2)
+    for restart in RESTARTS:
+        (spec,) = family(restart)
+        for kind in ExitKind:
+            decision = decide(spec, Exit(kind), "one_for_one", [spec], window(), 0.0, failed_restart=True)
+            assert decision == Decision(Verdict.RESTART)
+    verdicts = [
+        decide(family("transient")[0], Exit(ExitKind.CRASHED), "dynamic", (), counted, 0.0, failed_restart=True).verdict
+        for _ in range(3)
+    ]
+    assert verdicts == [Verdict.RESTART, Verdict.RESTART, Verdict.GIVE_UP]
+
+
+def test_a_dynamic_child_is_restarted_alone_or_forgotten() -> None:
+    """There are no places among the children of a dynamic supervisor, so none is kept."""
+    (spec,) = family("transient")
+    assert decide(spec, Exit(ExitKind.CRASHED), "dynamic", (), window(), 0.0) == Decision(Verdict.RESTART)
+    assert decide(spec, Exit(ExitKind.NORMAL), "dynamic", (), window(), 0.0) == Decision(Verdict.FORGET)
+    own = child("a", object, budget=RestartBudget(0))
+    assert decide(own, Exit(ExitKind.CRASHED), "dynamic", (), window(0), 0.0) == Decision(Verdict.FORGET)
+
+
 @given(
     restarts=st.lists(st.sampled_from(RESTARTS), min_size=1, max_size=6),
     place=st.integers(0, 5),
     kind=st.sampled_from(ExitKind),
     strategy=st.sampled_from(STRATEGIES),
     intensity=st.integers(0, 2),
+    failed_restart=st.booleans(),
 )
 def test_every_decision_makes_sense(
-    restarts: list[Restart], place: int, kind: ExitKind, strategy: Strategy, intensity: int
+    restarts: list[Restart], place: int, kind: ExitKind, strategy: Strategy, intensity: int, *, failed_restart: bool
 ) -> None:
-    """Whatever exits, the decision is about its own group, in order, and never starts a temporary child."""
+    """Whatever exits, the decision is about its own group, in order, and never starts a temporary sibling."""
     siblings = family(*restarts)
     spec = siblings[place % len(siblings)]
-    decision = decide(spec, Exit(kind), strategy, siblings, window(intensity), 0.0)
-    if not is_restarted(spec.restart, Exit(kind)):
-        assert decision == retire(spec)
+    decision = decide(spec, Exit(kind), strategy, siblings, window(intensity), 0.0, failed_restart=failed_restart)
+    if not (is_restarted(spec.restart, Exit(kind)) or failed_restart):
+        assert decision == retire(spec, strategy)
     elif intensity == 0:
         assert decision == Decision(Verdict.GIVE_UP)
+    elif strategy in {"one_for_one", "dynamic"}:
+        assert decision == Decision(Verdict.RESTART)
     else:
         ids = [each.id for each in siblings]
         assert [id_ for id_ in ids if id_ in decision.group] == list(decision.group)
-        assert spec.id in decision.start
+        assert spec.id in decision.group
         assert set(decision.start) == {
             each.id for each in siblings if each.id in decision.group and each.restart != "temporary"
         }
 
 
 @pytest.mark.parametrize("restart", RESTARTS)
-def test_who_keeps_its_place(restart: Restart) -> None:
-    """Only a temporary child is forgotten with its contract."""
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_who_keeps_its_place(restart: Restart, strategy: Strategy) -> None:
+    """A temporary child is forgotten with its contract, and so is every child of a dynamic supervisor."""
     (spec,) = family(restart)
-    expected = Verdict.FORGET if restart == "temporary" else Verdict.KEEP_PLACE
-    assert retire(spec) == Decision(expected)
+    forgotten = restart == "temporary" or strategy == "dynamic"
+    assert retire(spec, strategy) == Decision(Verdict.FORGET if forgotten else Verdict.KEEP_PLACE)
+
+
+# --- the end of the supervisor ---
+
+
+@pytest.mark.parametrize(
+    ("auto_shutdown", "significant", "others", "ends"),
+    [
+        ("never", True, [], False),
+        ("any_significant", False, [], False),
+        ("any_significant", True, [True], True),
+        ("any_significant", True, [], True),
+        ("all_significant", False, [], False),
+        ("all_significant", True, [True, False], False),
+        ("all_significant", True, [False, False], True),
+        ("all_significant", True, [], True),
+    ],
+)
+def test_whose_end_ends_the_supervisor(
+    auto_shutdown: AutoShutdown, others: list[bool], *, significant: bool, ends: bool
+) -> None:
+    """The truth table of `auto_shutdown`: any significant child, or the last of them."""
+    spec, *rest = [
+        child(f"c{place}", object, restart="transient", significant=flag)
+        for place, flag in enumerate([significant, *others])
+    ]
+    assert ends_supervisor(auto_shutdown, spec, rest) == ends

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import math
 from typing import TYPE_CHECKING, Any, Never
+from weakref import ReferenceType
+from weakref import ref as ref_to
 
 import pytest
 import trio
-from attrs import frozen
+from attrs import evolve, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import assert_no_checkpoints, wait_all_tasks_blocked
@@ -17,17 +21,33 @@ from bluev_actors.actors import (
     CountChildren,
     Exit,
     ExitKind,
+    Ignore,
+    LookUp,
     Request,
+    RestartBudget,
+    Shutdown,
     StartChild,
+    State,
+    StopChild,
     Supervisor,
+    WhichChildren,
     child,
     handles,
+    open_system,
 )
+from bluev_actors.actors.ref import cell_behind
 from bluev_actors.actors.supervisor import unwrap
-from bluev_actors.errors import ActorError, ChildIdTakenError, ChildStartError
+from bluev_actors.errors import (
+    ActorError,
+    ActorStoppedError,
+    BadChildSpecError,
+    ChildIdTakenError,
+    ChildStartError,
+    RestartIntensityError,
+)
 
 if TYPE_CHECKING:
-    from bluev_actors.actors import Ref, System
+    from bluev_actors.actors import AutoShutdown, Ref, Restart, System
 
 
 @frozen
@@ -246,6 +266,354 @@ async def test_a_child_of_nobody(system: System) -> None:
                 self.child("x")
 
     assert (await system.start(Curious)).incarnation == 1
+
+
+# --- values that are wrong ---
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"strategy": "all_for_one"}, "strategy must be one of one_for_one, .*, not 'all_for_one'"),
+        ({"auto_shutdown": "sometimes"}, "auto_shutdown must be one of never, .*, not 'sometimes'"),
+        ({"intensity": -1}, "intensity"),
+        ({"period": 0}, "period"),
+    ],
+)
+def test_a_wrong_value_is_refused_when_it_is_made(options: dict[str, Any], what: str) -> None:
+    """The text says which it is and what it may be."""
+    with pytest.raises(ValueError, match=what):
+        Supervisor[Never](**options)
+
+
+async def test_a_significant_child_without_a_meaning(system: System) -> None:
+    """Where no end of a child ends the supervisor, a significant one is a mistake, at the start and later."""
+    spec = child("a", lambda: Task(Work("a", 9)), restart="transient", significant=True)
+    with pytest.raises(ChildStartError) as failed:
+        await system.start(child("s", lambda: Supervisor[Never]([spec])))
+    assert isinstance(failed.value.__cause__, BadChildSpecError)
+    with pytest.raises(BadChildSpecError, match="/: 'a': is significant"):
+        await system.root.ask(StartChild(spec))
+    assert await system.root.ask(WhichChildren()) == ()
+
+
+# --- ending with a significant child ---
+
+
+def team(auto_shutdown: AutoShutdown, *specs: ChildSpec, **options: Any) -> ChildSpec:  # noqa: ANN401 - as `child`
+    """A supervisor of tasks, some of which are significant."""
+    options.setdefault("restart", "temporary")
+    return child("team", lambda: Supervisor[Never](specs, auto_shutdown=auto_shutdown), **options)
+
+
+def member(id_: str, seconds: float, *, restart: Restart = "transient", significant: bool = True) -> ChildSpec:
+    """The contract of a task that ends by itself."""
+    return child(id_, lambda: Task(Work(id_, seconds)), restart=restart, significant=significant)
+
+
+@pytest.mark.parametrize(
+    ("auto_shutdown", "over_at"), [("never", math.inf), ("any_significant", 2), ("all_significant", 3)]
+)
+async def test_when_a_supervisor_ends_with_its_children(
+    system: System, auto_shutdown: AutoShutdown, over_at: float
+) -> None:
+    """Never, with the first significant child, or with the last; ends of others mean nothing."""
+    significant = auto_shutdown != "never"
+    ref = await system.start(
+        team(
+            auto_shutdown,
+            member("a", 1, significant=False),
+            member("b", 2, significant=significant),
+            member("c", 3, significant=significant, restart="temporary"),
+            member("d", 100, significant=False),
+        )
+    )
+    with trio.move_on_after(50):
+        ending = await ref.stopped()
+        assert trio.current_time() == over_at
+        assert (ending.kind, ending.error) == (ExitKind.SHUTDOWN, None)
+        assert ending.reason == f"{auto_shutdown}: /team/{'b' if over_at == 2 else 'c'} ended"
+    assert (ref.state is State.STOPPED) == significant
+
+
+@pytest.mark.parametrize(("restart", "again"), [("permanent", True), ("transient", False), ("temporary", False)])
+async def test_a_supervisor_that_ended_with_a_child_has_ended_in_good_order(
+    system: System, restart: Restart, *, again: bool
+) -> None:
+    """So its own supervisor restarts it only if it is permanent."""
+    ref = await system.start(team("any_significant", member("a", 4), restart=restart))
+    await trio.sleep(5)
+    assert (ref.state, ref.incarnation) == ((State.RUNNING, 2) if again else (State.STOPPED, 1))
+
+
+async def test_ends_go_up_the_tree(system: System) -> None:
+    """A significant supervisor that ends with its child takes its own supervisor with it, and so on."""
+    inner = child(
+        "inner",
+        lambda: Supervisor[Never]([member("a", 2)], auto_shutdown="any_significant"),
+        restart="transient",
+        significant=True,
+    )
+    middle = child(
+        "middle",
+        lambda: Supervisor[Never]([inner, member("b", 100)], auto_shutdown="any_significant"),
+        restart="transient",
+        significant=True,
+    )
+    ref = await system.start(team("all_significant", middle))
+    assert "/team/middle ended" in (await ref.stopped()).reason
+    assert trio.current_time() == 2
+    assert await system.root.ask(WhichChildren()) == ()
+
+
+async def test_a_child_that_is_restarted_has_not_ended(system: System) -> None:
+    """A crash of a transient child is no end, as long as it may come back."""
+
+    class Frail(Task):
+        async def run(self) -> str:
+            await super().run()
+            raise ValueError("again")
+
+    frail = child("a", lambda: Frail(Work("a", 10)), restart="transient", significant=True)
+    ref = await system.start(team("any_significant", frail))
+    await trio.sleep(25)
+    assert ref.state is State.RUNNING
+
+
+async def test_a_crash_of_one_that_is_not_restarted_is_an_end(system: System) -> None:
+    """A temporary child is never restarted, so however it ends it has ended."""
+
+    class Frail(Task):
+        async def run(self) -> str:
+            await super().run()
+            raise ValueError("once")
+
+    frail = child("a", lambda: Frail(Work("a", 1)), restart="temporary", significant=True)
+    ref = await system.start(team("any_significant", frail))
+    assert (await ref.stopped()).kind is ExitKind.SHUTDOWN
+
+
+async def test_an_own_budget_that_is_spent_is_an_end(system: System) -> None:
+    """A significant child that is given up alone will not come back either."""
+
+    class Frail(Task):
+        async def run(self) -> str:
+            await super().run()
+            raise ValueError("again")
+
+    spec = evolve(member("a", 1), factory=lambda: Frail(Work("a", 1)), budget=RestartBudget(1))
+    ref = await system.start(team("any_significant", spec))
+    await ref.stopped()
+    assert trio.current_time() == 2
+
+
+@pytest.mark.parametrize("auto_shutdown", ["any_significant", "all_significant"])
+async def test_who_is_stopped_by_hand_ends_nobody(system: System, auto_shutdown: AutoShutdown) -> None:
+    """Only an end of its own counts; but a child that was stopped is no longer waited for."""
+    ref = await system.start(team(auto_shutdown, member("a", 5), member("b", 9)))
+    await ref.ask(StopChild("a"))
+    (await ref.ask(StartChild(member("c", 100, significant=False)))).stop()
+    await trio.sleep(1)
+    assert ref.state is State.RUNNING
+    await ref.stopped()
+    assert trio.current_time() == 9
+
+
+async def test_who_never_lived_is_not_waited_for(system: System) -> None:
+    """A significant child that ignored its start ends nobody, and counts as gone."""
+
+    class Needless(Task):
+        async def on_start(self) -> None:
+            raise Ignore
+
+    needless = child("a", lambda: Needless(Work("a", 1)), restart="transient", significant=True)
+    ref = await system.start(team("all_significant", needless, member("b", 3)))
+    await ref.stopped()
+    assert trio.current_time() == 3
+
+
+async def test_two_significant_ends_in_one_moment(system: System) -> None:
+    """The first of them ends the supervisor, the second finds it ending."""
+    for auto_shutdown in ("any_significant", "all_significant"):
+        ref = await system.start(team(auto_shutdown, member("a", 1), member("b", 1)))
+        assert (await ref.stopped()).kind is ExitKind.SHUTDOWN
+    assert trio.current_time() == 2
+
+
+# --- giving up, in trees ---
+
+
+class Mine(Actor[str]):
+    """Explodes when it is touched."""
+
+    async def receive(self, message: str) -> None:
+        """Explode."""
+        raise ValueError(message)
+
+
+@pytest.mark.parametrize(
+    ("restart", "outer_restarts", "state"),
+    [("permanent", 1, State.RUNNING), ("transient", 0, State.STOPPED), ("temporary", 0, State.STOPPED)],
+)
+async def test_a_supervisor_that_gives_up_in_a_tree(
+    system: System, restart: Restart, outer_restarts: int, state: State
+) -> None:
+    """A permanent one is restarted and counts there; the others have ended in good order."""
+    ref = await system.start(
+        child("inner", lambda: Supervisor[Never]([child("mine", Mine)], intensity=1), restart=restart)
+    )
+    for _ in range(2):
+        mine = await ref.ask(LookUp("mine"))
+        assert mine is not None
+        mine.tell("boom")
+        await wait_all_tasks_blocked()
+    assert (ref.state, system.tree().restarts_in_window) == (state, outer_restarts)
+    if state is State.RUNNING:
+        assert system.tree().children[0].restarts_in_window == 0
+    else:
+        ending = await ref.stopped()
+        assert ending.kind is ExitKind.SHUTDOWN
+        assert isinstance(ending.error, RestartIntensityError)
+        assert isinstance(ending.error.__cause__, ValueError)
+
+
+async def test_giving_up_goes_up_the_tree() -> None:
+    """A crash that no level can afford ends all of them, from the innermost to the block."""
+
+    def nested(depth: int) -> ChildSpec:
+        if depth == 0:
+            return child("mine", Mine)
+        return child(f"s{depth}", lambda: Supervisor[Never]([nested(depth - 1)], intensity=0))
+
+    with pytest.raises(RestartIntensityError, match="/: more than 0") as gave_up:  # noqa: PT012 - the block raises
+        async with open_system(nested(3), intensity=0) as system:
+            ref = system.root
+            for id_ in ("s3", "s2", "s1", "mine"):
+                found = await ref.ask(LookUp(id_))
+                assert found is not None
+                ref = found
+            ref.tell("boom")
+            await trio.sleep_forever()
+    causes = list[str]()
+    error: BaseException | None = gave_up.value
+    while error is not None:
+        causes.append(str(error).split(":")[0])
+        error = error.__cause__
+    assert causes == ["/", "/s3", "/s3/s2", "/s3/s2/s1", "boom"]
+
+
+# --- the ends of supervisors ---
+
+
+async def test_a_draining_supervisor_answers_what_was_asked_before(system: System) -> None:
+    """And refuses what comes later, before it drains its children and ends."""
+    foreman = await system.start(Foreman)
+    answers = list[tuple[str, ...]]()
+
+    async def ask() -> None:
+        answers.append(await foreman.ask(Family()))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await wait_all_tasks_blocked()
+        foreman.tell(Work("second", 7))
+        foreman.drain("enough")
+        with pytest.raises(ActorStoppedError, match="drains: enough"):
+            await foreman.ask(Family())
+    assert str(await foreman.stopped()) == "shutdown (enough)"
+    assert answers == [("first",)]
+
+
+async def test_a_task_is_not_drained_but_stopped(system: System) -> None:
+    """A child that takes no messages has nothing to be drained of."""
+    ref = await system.start(team("never", member("a", 100, significant=False)))
+    ref.drain()
+    await ref.stopped()
+    assert trio.current_time() == 0
+
+
+async def test_a_supervisor_whose_own_start_fails_ends_its_children(system: System) -> None:
+    """Those that its `on_start` has started are stopped before anybody hears that it did not start."""
+
+    class Half(Foreman):
+        async def on_start(self) -> None:
+            await super().on_start()
+            await trio.sleep(0.5)
+            raise OSError("half way")
+
+    with pytest.raises(ChildStartError) as failed:
+        await system.start(Half)
+    assert isinstance(failed.value.__cause__, OSError)
+    assert system.tree().children == ()
+
+
+async def test_on_child_exit_may_crash(system: System) -> None:
+    """It is the supervisor's own code, so it is the supervisor that crashes; its children end with it."""
+
+    class Clumsy(Foreman):
+        async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:
+            raise OSError(spec, exit)
+
+    clumsy = await system.start(child("clumsy", Clumsy, restart="temporary"))
+    ending = await clumsy.stopped()
+    assert (trio.current_time(), type(ending.error)) == (1, OSError)
+
+
+async def test_on_child_exit_may_give_up(system: System) -> None:
+    """A supervisor may end in good order because of a child, as every actor may."""
+
+    class Sensitive(Foreman):
+        async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:
+            raise Shutdown(f"without {spec.id}: {exit}")
+
+    sensitive = await system.start(child("sensitive", Sensitive, restart="transient"))
+    assert str(await sensitive.stopped()) == "shutdown (without first: normal)"
+
+
+async def test_no_past_incarnation_of_a_child_is_kept(system: System, caplog: pytest.LogCaptureFixture) -> None:
+    """After a restart nothing leads to the actor before, not even its crash."""
+    caplog.set_level("CRITICAL")  # or pytest keeps the crash
+
+    class Brittle(Actor[str]):
+        async def receive(self, message: str) -> None:
+            raise ValueError(message, self)
+
+    made = list[ReferenceType[Brittle]]()
+
+    def make() -> Brittle:
+        brittle = Brittle()
+        made.append(ref_to(brittle))
+        return brittle
+
+    ref = await system.start(child("brittle", make))
+    for _ in range(3):
+        ref.tell("crash")
+        await wait_all_tasks_blocked()
+        await trio.sleep(10)
+    gc.collect()
+    assert [alive() is not None for alive in made] == [False, False, False, True]
+
+
+async def test_no_past_incarnation_of_a_supervisor_is_kept(system: System, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither it, nor its children, nor their cells."""
+    caplog.set_level("CRITICAL")
+    made = list[ReferenceType[Any]]()
+
+    class Frail(Foreman):
+        def __init__(self) -> None:
+            super().__init__()
+            made.append(ref_to(self))
+
+        def start_task(self, work: Work) -> Ref[Any]:
+            ref = super().start_task(work)
+            made.append(ref_to(cell_behind(ref)))
+            return ref
+
+    frail = await system.start(Frail)
+    frail.tell(Cancel("nobody"))
+    await wait_all_tasks_blocked()
+    gc.collect()
+    assert [alive() is not None for alive in made] == [False, False, True, True]
 
 
 LEAVES = [ValueError("a"), OSError("b"), KeyboardInterrupt(), SystemExit(1)]

@@ -1,0 +1,92 @@
+"""How an incarnation ended, in kinds, in text, and as the exceptions by which an actor says so itself."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bluev_actors.actors.exits import Exit, ExitAs, ExitKind, Ignore, Shutdown, describe
+
+EXITS = st.builds(
+    Exit,
+    st.sampled_from(ExitKind),
+    error=st.none() | st.builds(ValueError, st.text(max_size=5)),
+    reason=st.text(max_size=5),
+)
+
+
+class Mute(Exception):  # noqa: N818 - a broken class with a fitting name
+    """An exception whose text cannot be had."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("mute")
+
+
+@pytest.mark.parametrize(
+    ("exit_", "text"),
+    [
+        (Exit(ExitKind.NORMAL), "normal"),
+        (Exit(ExitKind.NORMAL, result=7), "normal"),
+        (Exit(ExitKind.SHUTDOWN, reason="bye"), "shutdown (bye)"),
+        (Exit(ExitKind.CRASHED, ValueError("oh")), "crashed (ValueError: oh)"),
+        (Exit(ExitKind.CRASHED, ValueError("oh"), reason="because"), "crashed (because)"),
+        (Exit(ExitKind.CRASHED, Mute()), "crashed (Mute)"),
+        (Exit(ExitKind.IGNORED, reason="not on Sundays"), "ignored (not on Sundays)"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_exit_as_text(exit_: Exit, text: str) -> None:
+    """Logs and errors say how it ended in a few words, the reason before the error."""
+    assert str(exit_) == text
+
+
+@given(EXITS)
+def test_every_exit_has_a_text(exit_: Exit) -> None:
+    """It begins with its kind, whatever went wrong."""
+    assert str(exit_).startswith(exit_.kind.value)
+
+
+def test_what_was_expected() -> None:
+    """A normal end, an orderly one, and finding that there is nothing to do are as they should be."""
+    expected = [kind for kind in ExitKind if Exit(kind).expected]
+    assert expected == [ExitKind.NORMAL, ExitKind.SHUTDOWN, ExitKind.IGNORED]
+
+
+def test_an_exit_is_this_one() -> None:
+    """Two actors that end alike have not ended together."""
+    one, other = Exit(ExitKind.NORMAL), Exit(ExitKind.NORMAL)
+    assert one != other
+    assert len({one, other, one}) == 2
+
+
+@pytest.mark.parametrize(("exception", "kind"), [(Shutdown, ExitKind.SHUTDOWN), (Ignore, ExitKind.IGNORED)])
+def test_an_actor_says_how_it_ends(exception: type[Shutdown | Ignore], kind: ExitKind) -> None:
+    """The exception carries the exit, with a reason if there is one, and reads like it."""
+    raised = exception("enough")
+    assert isinstance(raised, ExitAs)
+    assert (raised.exit.kind, raised.exit.reason, raised.exit.error) == (kind, "enough", None)
+    assert str(raised) == f"{kind.value} (enough)"
+    assert str(exception()) == kind.value
+
+
+@pytest.mark.parametrize("kind", list(ExitKind))
+def test_any_exit_can_be_wanted(kind: ExitKind) -> None:
+    """The runtime itself may end an actor in just one way, whichever that is."""
+    exit_ = Exit(kind, reason="so it is")
+    assert ExitAs(exit_).exit is exit_
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ValueError("oh"), "ValueError: oh"),
+        (ValueError(), "ValueError: "),
+        (Mute(), "Mute"),
+        (None, "NoneType: None"),
+    ],
+    ids=["text", "empty", "mute", "none"],
+)
+def test_an_error_as_a_line(error: BaseException | None, text: str) -> None:
+    """It never fails, so nothing can hide that an actor crashed."""
+    assert describe(error) == text
