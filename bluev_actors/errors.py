@@ -64,12 +64,12 @@ class AskTimeoutError(ActorError):
 
 
 class AskCycleError(ActorError):
-    """Actors would wait for each other's answers in a circle; `cycle` lists their paths, the first one at both ends."""
+    """Actors would wait for each other in a circle; `cycle` lists their paths, the first one at both ends."""
 
     code = "ask_cycle"
 
     def __init__(self, cycle: Sequence[str]) -> None:
-        super().__init__(f"a circle of asks, which nobody in it could answer: {' asks '.join(cycle)}")
+        super().__init__(f"nobody could ever answer: {' waits for '.join(cycle)}")
         self.cycle = tuple(cycle)
 
 

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from attrs import evolve, frozen
+
 if TYPE_CHECKING:
     from collections.abc import Generator
 
@@ -26,8 +28,16 @@ R = TypeVar("R")
 Escort: TypeAlias = Callable[[str, Coroutine[Any, Any, Any]], Coroutine[Any, Any, Any]]
 """Called with a key that tells one actor from another and with the coroutine it lives in; returns what to await."""
 
-_trap: ContextVar[Trap | None] = ContextVar("bluev_actors_fault_trap", default=None)
-_escorts: ContextVar[tuple[Escort, ...]] = ContextVar("bluev_actors_escorts", default=())
+
+@frozen
+class _Hooks:
+    """What is armed here; most programs have none of it, and find that out with one look."""
+
+    trap: Trap | None = None
+    escorts: tuple[Escort, ...] = ()
+
+
+_hooks: ContextVar[_Hooks | None] = ContextVar("bluev_actors_fault_hooks", default=None)
 
 
 def fault(point: str, key: str = "") -> None:
@@ -37,24 +47,21 @@ def fault(point: str, key: str = "") -> None:
         point: the name of the place, such as `run.receive`.
         key: who passes, such as the run's id.
     """
-    trap = _trap.get()
-    if trap is not None:
-        trap(point, key)
+    hooks = _hooks.get()
+    if hooks is not None and hooks.trap is not None:
+        hooks.trap(point, key)
 
 
 def is_armed() -> bool:
-    """Whether there is a trap here: a loop may ask once instead of passing its point at every turn."""
-    return _trap.get() is not None
+    """Whether there is a trap or an escort here: who passes many points may ask once, for nobody can arm one later."""
+    return _hooks.get() is not None
 
 
 @contextmanager
 def armed(trap: Trap) -> Generator[None]:
     """Arm `trap` for this task and for every task started inside the block."""
-    token = _trap.set(trap)
-    try:
+    with _hooked(evolve(_hooks.get() or _Hooks(), trap=trap)):
         yield
-    finally:
-        _trap.reset(token)
 
 
 def around(key: str, coroutine: Coroutine[Any, Any, R]) -> Coroutine[Any, Any, R]:
@@ -67,16 +74,24 @@ def around(key: str, coroutine: Coroutine[Any, Any, R]) -> Coroutine[Any, Any, R
     Returns:
         What to await in its place: the coroutine itself, unless there are escorts.
     """
-    for escort in _escorts.get():
+    hooks = _hooks.get()
+    for escort in () if hooks is None else hooks.escorts:
         coroutine = escort(key, coroutine)
     return coroutine
 
 
 @contextmanager
 def escorted(escort: Escort) -> Generator[None]:
-    """Send `escort`, beside any others, with the coroutines of this task and of every task started inside the block."""
-    token = _escorts.set((*_escorts.get(), escort))
+    """Send `escort`, beside those that are out already, with the coroutines of this task and of those it starts."""
+    hooks = _hooks.get() or _Hooks()
+    with _hooked(evolve(hooks, escorts=(*hooks.escorts, escort))):
+        yield
+
+
+@contextmanager
+def _hooked(hooks: _Hooks) -> Generator[None]:
+    token = _hooks.set(hooks)
     try:
         yield
     finally:
-        _escorts.reset(token)
+        _hooks.reset(token)

@@ -17,7 +17,7 @@ from bluev_actors.actors.lifecycle import ALIVE
 from bluev_actors.actors.monitors import Down, DownSignal, Link, Monitor, linked_exit
 from bluev_actors.actors.ref import Ref, Rejected, cell_behind
 from bluev_actors.actors.timers import Timers
-from bluev_actors.faultpoints import fault, is_armed
+from bluev_actors.faultpoints import fault
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Hashable
@@ -92,12 +92,11 @@ class Actor(Generic[M]):
         """
         cell = self._cell
         mailbox = cell.mailbox
-        armed = is_armed()
         cell.receiving = True
         while not cell.leaving:
             await (self._wait() if cell.has_timers else mailbox.ready())
             if not cell.leaving:
-                await self.__take_batch(armed=armed)
+                await self.__take_batch()
         cell.receiving = False
         return None
 
@@ -144,6 +143,8 @@ class Actor(Generic[M]):
 
     def after(self, seconds: float, message: M, *, key: Hashable = None) -> None:
         """Send itself a message later; timers end with the incarnation, and wait while it is paused.
+
+        One that is due already when it is cancelled may still arrive.
 
         Args:
             seconds: how much later.
@@ -214,7 +215,7 @@ class Actor(Generic[M]):
             for message in timers.due(trio.current_time()):
                 cell.mailbox.put_last(message)
 
-    async def __take_batch(self, *, armed: bool) -> None:
+    async def __take_batch(self) -> None:
         """Handle what waits, without a checkpoint of our own.
 
         One function and not three: these are the lines that every message of the program passes. Nobody can see since
@@ -225,7 +226,7 @@ class Actor(Generic[M]):
         now = cell.system.now
         for item in cell.mailbox.drain():
             cell.handling = item
-            if armed:
+            if cell.armed:
                 fault("actor.receive", cell.path)
             try:
                 kind = item.__class__
@@ -288,9 +289,9 @@ class Actor(Generic[M]):
         return (self._handlers.get(Down) or self.__handler_of(Down))(self, signal.down)
 
     @handles
-    def _on_drained(self, drained: Drained) -> None:
+    def _on_drained(self, _: Drained) -> None:
         """All that waited is handled."""
-        self._cell.leave_drained(drained.reason)
+        self._cell.leave_drained()
 
     def __timers(self) -> Timers[M]:
         cell = self._cell
@@ -319,7 +320,8 @@ class Actor(Generic[M]):
     async def live(self) -> object:
         """Live from `on_start` to the end of `run`, inside the incarnation's scope."""
         cell = self._cell
-        fault("actor.start", cell.path)
+        if cell.armed:
+            fault("actor.start", cell.path)
         if type(self).on_start is not _NOTHING_TO_PREPARE:
             await self.on_start()
         cell.prepared = True

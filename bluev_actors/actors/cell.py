@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import trio
 
@@ -35,6 +35,9 @@ _log = logging.getLogger(__name__)
 
 _CUT = Exit(ExitKind.KILLED)
 
+DEFAULT_GRACE: Final = 5.0
+"""Seconds that an actor has to end if its contract says nothing, as in OTP."""
+
 M = TypeVar("M")
 
 
@@ -54,10 +57,7 @@ class ChildExited(Envelope):
 class Drained(Envelope):
     """The last thing in the mailbox of an actor that drains: all that came before it is handled."""
 
-    __slots__ = ("reason",)
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
+    __slots__ = ()
 
 
 class Cell(Generic[M]):
@@ -82,8 +82,10 @@ class Cell(Generic[M]):
         "_on_stopped",
         "_ties",
         "actor",
+        "armed",
         "children",
         "drain_by",
+        "drain_reason",
         "exit",
         "failures",
         "handling",
@@ -112,6 +114,7 @@ class Cell(Generic[M]):
         "task",
         "timers",
         "waiting",
+        "waits_for",
         "window",
     )
 
@@ -137,6 +140,7 @@ class Cell(Generic[M]):
         self.restart_at: float | None = None
         self.stop_reason: str | None = None
         self.drain_by: float | None = None
+        self.drain_reason = ""
         self.starter: Call[Ref[Any]] | None = None
         self.supervises = False
         self._deferred: set[Call[Any]] | None = None
@@ -155,12 +159,13 @@ class Cell(Generic[M]):
         self.children: Children | None = None
         self.exit: Exit | None = None
         self.prepared = self.started = self.receiving = self.leaving = False
-        self.has_timers = self.settled = False
+        self.has_timers = self.settled = self.armed = False
         self.started_at = self.handling_since = 0.0
         self.handling: object = None
         self.timers: Timers[M] | None = None
         self.task: trio.lowlevel.Task | None = None
         self.waiting: Call[Any] | None = None
+        self.waits_for: Cell[Any] | None = None
         self._asked: str | None = None
         self._cut = _CUT
         self._ties: ExitCallbacks | None = None
@@ -200,7 +205,7 @@ class Cell(Generic[M]):
         if self._asked is not None or self.scope.cancel_called:
             return
         self._asked = reason
-        grace = self.spec.grace
+        grace = self.grace
         if grace and (self.receiving or self.state is State.STOPPING):
             self.leaving = True
             self.mailbox.ring()
@@ -260,7 +265,7 @@ class Cell(Generic[M]):
             event = ActorStarted if self.incarnation == 1 else ActorRestarted
             self.system.tap.emit(event(self.path, self.kind, self.incarnation, self.started_at))
         if self.drain_by is not None and not self._takes_messages:
-            self.leave_drained("drained")
+            self.leave_drained()
 
     def stopping(self) -> None:
         """It takes no more messages."""
@@ -331,21 +336,31 @@ class Cell(Generic[M]):
             # It waits for a delayed restart that will not come; its supervisor gives it up.
             self.supervisor.mailbox.put_control(ChildExited(self, self.exit or _CUT))
 
+    def pause(self) -> None:
+        """Hold back messages that are not urgent, unless it drains; what the ends of its children call for goes on."""
+        if not self.draining:
+            self.mailbox.pause()
+            self.mailbox.promote(lambda item: isinstance(item, ChildExited))
+
     def request_drain(self, reason: str, within: float = math.inf) -> None:
         """Ask it to handle what waits, to take nothing new, and then to end for good.
 
         It is cancelled after `within` seconds; one that takes no messages is asked to stop at once. A pause ends.
         """
+        by = self.system.now() + within
+        if self.drain_by is not None:
+            self.drain_by = min(by, self.drain_by)
+            self._limit_drain(self.drain_by)
         if self.drain_by is not None or self.stop_reason is not None or self.state is State.STOPPED:
             return
-        by = self.system.now() + within
         if not self._can_drain(by):
             self.request_stop(reason or "drained")
             return
         self.drain_by = by
+        self.drain_reason = reason or "drained"
         self.mailbox.resume()
         self.mailbox.shut(lambda: f"drains: {reason}" if reason else "drains")
-        self.mailbox.put_last(Drained(reason))
+        self.mailbox.put_last(Drained())
         self._limit_drain(self.drain_by)
 
     def _can_drain(self, by: float) -> bool:
@@ -354,10 +369,17 @@ class Cell(Generic[M]):
             return self.restart_at <= by
         return self.state is not State.RUNNING or self._takes_messages
 
-    def leave_drained(self, reason: str) -> None:
+    def leave_drained(self) -> None:
         """All that waited is handled: it ends for good."""
-        self.stop_reason = self.stop_reason or reason or "drained"
+        self.stop_reason = self.stop_reason or self.drain_reason
         self.leave(self.stop_reason)
+
+    @property
+    def grace(self) -> float:
+        """Seconds it has to end; a supervisor whose contract says nothing has as long as its children take."""
+        if self.spec.shutdown is None:
+            return math.inf if self.supervises else DEFAULT_GRACE
+        return self.spec.shutdown
 
     @property
     def stops_politely(self) -> bool:
@@ -458,7 +480,7 @@ class Cell(Generic[M]):
 
     def _last_moment(self) -> float:
         """When it is cancelled if it has not ended; a supervisor has the time that its children need to drain."""
-        until = self.system.now() + self.spec.grace
+        until = self.system.now() + self.grace
         return until if self.children is None or self.drain_by is None else max(until, self.drain_by)
 
     def _cut_drain_short(self, reason: str) -> None:

@@ -204,12 +204,20 @@ class Children:
         """Take a child on, start it and wait for that; raises `ChildStartError` if it fails."""
         cell = self.add(spec)
         self.spawn(cell)
-        if await cell.start_settled():
+        if await self._started(cell):
             return
         if not _ignored(cell):
             self._report("start_error", cell)
             raise start_error(cell)
         self._retire(cell, retire(cell.spec, self._strategy))
+
+    async def _started(self, cell: Cell[Any]) -> bool:
+        """Wait until a child has started, or failed to; returns which."""
+        self._parent.waits_for = cell
+        try:
+            return await cell.start_settled()
+        finally:
+            self._parent.waits_for = None
 
     # --- exits ---
 
@@ -351,7 +359,7 @@ class Children:
             cell = self._due.pop(0)
             if cell.stop_reason is None:
                 self.spawn(cell)
-                if await cell.start_settled():
+                if await self._started(cell):
                     continue
                 if not _ignored(cell):
                     self._report("start_error", cell)
@@ -421,7 +429,11 @@ class Children:
         if cell.settled:
             return
         cell.settled = True
-        await cell.over()
+        self._parent.waits_for = cell
+        try:
+            await cell.over()
+        finally:
+            self._parent.waits_for = None
         if cell.started and cell.exit is not None and not ended_as_asked(cell.spec, cell.exit):
             self._report("shutdown_error", cell)
 

@@ -27,11 +27,13 @@ async def live(cell: Cell[Any]) -> None:
     """
     own_cell.set(cell)
     cell.task = trio.lowlevel.current_task()
+    cell.armed = is_armed()
     result: object = None
     try:
         try:
             with cell.scope:
-                result = await around(cell.path, _make(cell).live())
+                life = _make(cell).live()
+                result = await (around(cell.path, life) if cell.armed else life)
             ending = cell.outcome(result)
         except ExitAs as wanted:
             ending = _checked(cell, wanted)
@@ -66,13 +68,13 @@ def _checked(cell: Cell[Any], ending: ExitAs) -> Exit:
 
 def _cleans_up(cell: Cell[Any]) -> bool:
     """Whether there is anything to do at the end: most actors have no `on_stop`, and its scope would cost them 8 us."""
-    return is_armed() or (cell.actor is not None and type(cell.actor).on_stop is not _NOTHING_TO_CLEAN_UP)
+    return cell.armed or (cell.actor is not None and type(cell.actor).on_stop is not _NOTHING_TO_CLEAN_UP)
 
 
 async def _clean_up(cell: Cell[Any], ending: Exit) -> Exit:
     """Give the actor its `on_stop`; if that fails the exit is a failure, and if there was one before, it stays."""
     cell.stopping()
-    actor, grace = cell.actor, cell.spec.grace
+    actor, grace = cell.actor, cell.grace
     if actor is None:  # pragma: no cover - it was prepared, so there is one
         return ending
     try:

@@ -271,6 +271,12 @@ class Mailbox(Generic[M]):
         """Hold back all messages that are not urgent."""
         self._paused = True
 
+    def promote(self, is_meant: Callable[[M], bool]) -> None:
+        """Put what waits among the messages, and is meant, into the urgent lane instead."""
+        for item in [item for item in self._messages if is_meant(item)]:
+            self._messages.remove(item)
+            self.put_control(item)
+
     def resume(self) -> None:
         """Let messages through again."""
         self._paused = False

@@ -133,7 +133,8 @@ class Ref(Generic[M_contra]):
             ActorRestartingError: it crashed while it worked on this request, is on its way out, or waits for a delayed
                 restart.
             MailboxFullError: it has no room, and its overflow policy is not to wait.
-            AskCycleError: it waits, directly or through others, for an answer of the asker, so none would ever come.
+            AskCycleError: it waits, directly or through others, for an answer of the asker, or as a supervisor for its
+                start or end, so no answer would ever come.
             BluevError: whatever its handler rejected the request with.
         """
         cell = self._cell
@@ -142,7 +143,8 @@ class Ref(Generic[M_contra]):
         if asker is None:
             return await self._answer_to(call, timeout, urgent)
         call.blocking = asker.task is trio.lowlevel.current_task()
-        if call.blocking and (cell is asker or cell.waiting is not None):
+        waits = cell is asker or cell.waiting is not None or cell.waits_for is not None
+        if waits and call.blocking and not cell.unanswering:
             _refuse_cycle(asker, cell)
         before = asker.waiting
         if call.blocking or before is None or before.done:
@@ -213,9 +215,9 @@ class Ref(Generic[M_contra]):
         """Have it take no message but urgent ones, until `resume`; the one at hand is finished.
 
         Messages still find room in the mailbox; to stop it, and to supervise it, works as ever. Its timers wait too. A
-        pause outlives a crash.
+        pause outlives a crash. One that drains is not paused.
         """
-        self._mailbox.pause()
+        self._cell.pause()
 
     def resume(self) -> None:
         """Have it take messages again."""
@@ -248,16 +250,24 @@ def cell_behind(ref: Ref[Any]) -> Cell[Any]:
 
 
 def _refuse_cycle(asker: Cell[Any], asked: Cell[Any]) -> None:
-    """Raise `AskCycleError` if the one who is asked waits for an answer of the asker, perhaps through others.
+    """Raise `AskCycleError` if the one who is asked waits for the asker, perhaps through others.
 
-    Only who can do nothing else until the answer comes counts as waiting, and only for an answer that is not left for
-    later, so whatever is refused here could never have ended well.
+    Only who can do nothing else until then counts as waiting, and only for an answer that is not left for later, so
+    whatever is refused here could never have ended well.
     """
     cycle = [asker.path, asked.path]
     while asked is not asker:
-        call = asked.waiting
-        if call is None or not call.blocking or call.done or call.deferred:
+        following = _waits_for(asked)
+        if following is None:
             return
-        asked = call.target
+        asked = following
         cycle.append(asked.path)
     raise AskCycleError(cycle)
+
+
+def _waits_for(cell: Cell[Any]) -> Cell[Any] | None:
+    """Whom it needs to go on: the child that it starts or ends, or whoever it has asked."""
+    call = cell.waiting
+    if call is None or not call.blocking or call.done or call.deferred:
+        return cell.waits_for
+    return call.target

@@ -156,5 +156,5 @@ def ended_as_asked(spec: ChildSpec, exit: Exit) -> bool:
     if exit.kind is ExitKind.SHUTDOWN:
         return True
     if exit.kind is ExitKind.KILLED:
-        return spec.grace == 0
+        return spec.shutdown == 0
     return exit.kind is not ExitKind.CRASHED and spec.restart != "permanent"

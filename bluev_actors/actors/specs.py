@@ -1,7 +1,7 @@
 """The contract between a child and its supervisor, and the budgets and delays it may name.
 
 Everything is checked when it is made, so a wrong contract is an error where it was written, not where it is used.
-Everything is checked when it is made, so a wrong contract is an error where it was written, and not later on.
+All is checked when it is made, so that a mistake is found on the line that makes it.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class ChildSpec:
         factory: makes the actor, once for each incarnation.
         restart: when it is started again.
         shutdown: seconds it has to end when it is asked to, and again for its `on_stop`; inf waits for ever, 0 cancels
-            it at once (OTP's brutal kill), None means inf.
+            it at once (OTP's brutal kill), None means 5, and for a supervisor as long as its children take.
         mailbox: how many messages may wait for it.
         kind: what it is, for the tree; by default the name of its class.
         budget: its own restart budget. When it is exceeded this child alone is given up, as if it had a supervisor of
@@ -136,7 +136,7 @@ class ChildSpec:
     id: str
     factory: Callable[..., Any]
     restart: Restart = "permanent"
-    shutdown: float | None = 5.0
+    shutdown: float | None = None
     mailbox: int = 1024
     kind: str = ""
     budget: RestartBudget | None = None
@@ -159,18 +159,13 @@ class ChildSpec:
         if self.significant and self.restart == "permanent":
             _refuse("significant", self.significant, "False for a permanent child, whose end is never the last")
 
-    @property
-    def grace(self) -> float:
-        """Seconds it has to end, as a number."""
-        return math.inf if self.shutdown is None else self.shutdown
-
 
 def child(  # noqa: PLR0913 - as many as a contract has terms
     id: str,
     factory: Callable[..., Any],
     *,
     restart: Restart = "permanent",
-    shutdown: float | None = 5.0,
+    shutdown: float | None = None,
     mailbox: int = 1024,
     kind: str = "",
     budget: RestartBudget | None = None,

@@ -297,7 +297,7 @@ class Supervisor(Actor[M | SupervisorCommand], Generic[M]):
         cell.refuse_calls()
         # One that was asked to stop before it took messages is cancelled; its children end in their order even so.
         shield = cell.stops_politely
-        until = trio.current_time() + cell.spec.grace if shield else float("inf")
+        until = trio.current_time() + cell.grace if shield else float("inf")
         with trio.CancelScope(shield=shield, deadline=until):
             await self._children.end()
 

@@ -448,6 +448,40 @@ async def test_a_crash_after_it_was_put_aside(system: System) -> None:
     assert (door.incarnation, door.mailbox.stashed) == (3, 1)
 
 
+async def test_a_crash_after_a_request_was_put_aside(system: System) -> None:
+    """Whoever asked is told at once, as of every request at hand; so it is not handled when it comes back."""
+
+    class Clumsy(Door):
+        @handles
+        def on_clumsy_get(self, _: Get) -> str:
+            self.stash()
+            raise ValueError("oh")
+
+    door = await start_door(system, [], Clumsy)
+    with pytest.raises(ActorRestartingError, match="oh"):
+        await door.ask(Get(), timeout=60)
+    assert (door.mailbox.stashed, trio.current_time()) == (1, 0)
+    door.tell("open")
+    await wait_all_tasks_blocked()
+    assert (door.incarnation, door.mailbox.stashed) == (2, 0)
+
+
+async def test_a_stop_of_one_that_works_on_what_it_put_aside(system: System) -> None:
+    """It is as busy as before, so it is cancelled when its time is over."""
+
+    class Stubborn(Actor[str]):
+        async def receive(self, message: str) -> None:
+            del message
+            self.stash()
+            await trio.sleep_forever()
+
+    stubborn = await system.start(Stubborn)
+    stubborn.tell("work")
+    await wait_all_tasks_blocked()
+    stubborn.stop()
+    assert str(await stubborn.stopped()) == "killed (did not stop within 5 s)"
+
+
 async def test_what_is_put_aside_takes_up_room(system: System, nursery: trio.Nursery) -> None:
     """With a full stash nobody but the urgent gets in: it is as bounded as the mailbox."""
     log = list[str]()

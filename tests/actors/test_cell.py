@@ -20,6 +20,8 @@ from bluev_actors.actors import (
     ActorStarted,
     ActorStopped,
     Backoff,
+    Call,
+    DeadLetter,
     Exit,
     ExitKind,
     LookUp,
@@ -27,13 +29,14 @@ from bluev_actors.actors import (
     RestartBudget,
     StartChild,
     State,
+    Supervisor,
     child,
     handles,
 )
 from bluev_actors.actors.cell import Cell, ChildExited
 from bluev_actors.actors.lifecycle import IllegalMoveError
 from bluev_actors.actors.ref import cell_behind
-from bluev_actors.errors import ActorRestartingError, ActorStoppedError
+from bluev_actors.errors import ActorError, ActorRestartingError, ActorStoppedError, MailboxFullError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -453,3 +456,279 @@ async def test_who_dies_with_another(system: System, cell_of: CellOf) -> None:
     other = await system.start(child("b", Stubborn, restart="temporary"))
     cell_of(other).die_with(fate)
     assert (await other.stopped()).error is fate.error
+
+
+# --- contracts and drains, seen from the cell ---
+
+
+async def test_a_new_contract(system: System, cell_of: CellOf) -> None:
+    """Its bound and its budget count at once; a budget that stays the same goes on as it was."""
+    budget = RestartBudget(2)
+    ref = await system.start(child("a", Stubborn, budget=budget))
+    cell = cell_of(ref)
+    window = cell.window
+    cell.change(child("a", Stubborn, mailbox=1, kind="mule", budget=budget))
+    assert (ref.mailbox.capacity, cell.kind, cell.window is window) == (1, "mule", True)
+    cell.change(child("a", Stubborn, budget=RestartBudget(3)))
+    assert cell.window is not None
+    assert cell.window.budget == RestartBudget(3)
+    cell.change(child("a", Stubborn))
+    assert cell.window is None
+
+
+async def test_a_drain_that_begins_while_it_starts(system: System) -> None:
+    """It starts, handles what waits, and ends; a later drain of more time, or one of what is gone, changes nothing."""
+    system.root.tell(StartChild(child("a", Phases)))
+    await wait_all_tasks_blocked()
+    found = await system.root.ask(LookUp("a"))
+    assert found is not None
+    found.tell("one")
+    found.drain("enough")
+    found.drain("more than enough", within=1000)
+    assert str(await found.stopped()) == "shutdown (enough)"
+    assert trio.current_time() == 3
+    found.drain("too late")
+
+
+async def test_a_second_drain_may_leave_less_time(system: System) -> None:
+    """The tighter of two limits holds, and the first reason."""
+    ref = await system.start(Phases)
+    ref.tell("one")
+    ref.drain("enough")
+    ref.drain("hurry", within=0)
+    ending = await ref.stopped()
+    assert (ending.kind, ending.reason) == (ExitKind.KILLED, "did not drain in time")
+
+
+@pytest.mark.parametrize(
+    ("factory", "shutdown", "grace"),
+    [
+        (Phases, None, 5.0),
+        (Supervisor[Never], None, math.inf),
+        (Supervisor[Never], 2.5, 2.5),
+        (Phases, 0, 0),
+        (Phases, math.inf, math.inf),
+    ],
+)
+async def test_the_time_to_end(
+    system: System, cell_of: CellOf, factory: Callable[[], Actor[Any]], shutdown: float | None, grace: float
+) -> None:
+    """A contract that says nothing gives a worker five seconds, and a supervisor what its children need, as in OTP."""
+    ref = await system.start(child("a", factory, shutdown=shutdown))
+    assert cell_of(ref).grace == grace
+
+
+async def test_a_drain_across_a_crash_keeps_its_time(system: System) -> None:
+    """The next incarnation has what is left of it, and no more."""
+    ref = await system.start(Phases)
+    for message in ("crash", "two", "three"):
+        ref.tell(message)
+    began = trio.current_time()
+    ref.drain(within=5)
+    ending = await ref.stopped()
+    assert (ending.kind, ending.reason, ref.incarnation) == (ExitKind.KILLED, "did not drain in time", 2)
+    assert trio.current_time() == began + 5 + 1  # and a second for its `on_stop`
+
+
+async def test_a_drain_that_is_cut_short_when_it_is_nearly_done(system: System) -> None:
+    """A stop that comes when everything is handled, and it only cleans up, changes nothing but its time."""
+    ref = await system.start(child("a", Phases, shutdown=1.25))
+    ref.tell("one")
+    ref.drain("enough", within=100)
+    await trio.sleep(1.5)
+    assert ref.state is State.STOPPING
+    ref.stop("now")
+    assert str(await ref.stopped()) == "shutdown (enough)"
+    assert trio.current_time() == 3
+
+
+async def test_draining_what_takes_no_messages(system: System) -> None:
+    """There is nothing to be drained of, so it is stopped."""
+
+    class Busy(Actor[Never]):
+        async def run(self) -> None:
+            await trio.sleep_forever()
+
+    for reason, expected in (("", "drained"), ("enough", "enough")):
+        ref = await system.start(child(expected, Busy))
+        ref.drain(reason)
+        assert (await ref.stopped()).reason == expected
+
+
+async def test_stopping_a_tree_that_drains(system: System) -> None:
+    """A child that drains already is stopped with it, one whose turn has not come is asked when it has."""
+
+    class Parent(Supervisor[Never]):
+        def __init__(self) -> None:
+            super().__init__([child("a", Phases), child("b", Phases)])
+
+    ref = await system.start(child("p", Parent, shutdown=math.inf))
+    b = await ref.ask(LookUp("b"))
+    assert b is not None
+    for _ in range(9):
+        b.tell("work")
+    ref.drain()
+    await trio.sleep(0.5)
+    ref.stop("now")
+    await ref.stopped()
+    assert (await b.stopped()).reason == "now"
+    assert trio.current_time() == 2 + 1 + 1 + 1  # both starts; then b's message at hand, its end, and a's end
+
+
+async def test_stopping_what_waits_for_its_restart(system: System) -> None:
+    """Its supervisor gives it up, however often it is asked to."""
+    ref = await system.start(child("a", Fragile, backoff=Backoff(1, jitter=0)))
+    ref.tell("crash")
+    await trio.sleep(0.5)
+    with pytest.raises(ActorRestartingError, match=r"is started again in 0\.5 s"):
+        await ref.ask(Hello())
+    for _ in range(2):
+        ref.stop("enough")
+    await ref.stopped()
+    assert trio.current_time() == 0.5
+
+
+async def test_draining_what_waits_for_its_restart(system: System) -> None:
+    """It is given up at once if it would come back too late, and drains when it is back otherwise."""
+    for within, over_at in ((0.25, 0.5), (10, 1.5)):
+        ref = await system.start(child(f"a{within}", Fragile, backoff=Backoff(1, jitter=0)))
+        ref.tell("crash")
+        await trio.sleep(0.5)
+        ref.drain(within=within)
+        await ref.stopped()
+        assert trio.current_time() == over_at
+
+
+async def test_whoever_is_owed_an_answer_is_told(system: System) -> None:
+    """A question at hand, one that was left for later, one that waits and one that was dropped fail, each with why."""
+
+    class Debtor(Actor[Hello | str]):
+        held: Call[Any] | None = None
+
+        @handles
+        def later(self, _: Hello) -> str:
+            self.held = self.defer()
+            return ""
+
+        @handles
+        async def work(self, message: str) -> None:
+            if message == "answer" and self.held is not None:
+                self.held.answer("here")
+            else:
+                await trio.sleep(1)
+                raise ValueError(message)
+
+    errors = list[str]()
+
+    async def ask() -> None:
+        try:
+            errors.append(await ref.ask(Hello(), timeout=60))
+        except ActorError as error:
+            errors.append(type(error).__name__)
+
+    ref = await system.start(child("a", Debtor, mailbox=2, overflow="drop_newest", budget=RestartBudget(1)))
+    async with trio.open_nursery() as nursery:
+        for _ in range(2):
+            nursery.start_soon(ask)
+            await wait_all_tasks_blocked()
+        ref.tell("answer")
+        await wait_all_tasks_blocked()
+        assert errors == ["here"]
+        ref.tell("crash")
+        await wait_all_tasks_blocked()
+        for _ in range(3):
+            nursery.start_soon(ask)
+        await wait_all_tasks_blocked()
+        assert errors == ["here", "MailboxFullError"]
+        await trio.sleep(1.5)
+        assert errors == ["here", "MailboxFullError", "ActorRestartingError"]
+        ref.tell("crash again")
+        ref.tell("never")
+        await ref.stopped()
+    assert errors[3:] == ["ActorStoppedError"] * 2
+
+
+async def test_a_question_to_one_that_drops_the_oldest(system: System) -> None:
+    """The one who is dropped is told, and a plain message that is dropped is a dead letter."""
+    letters = list[DeadLetter]()
+    system.dead_letters.subscribe(letters.append)
+    ref = await system.start(child("a", Stubborn, mailbox=1, overflow="drop_oldest", shutdown=0))
+    ref.tell("at hand")
+    await wait_all_tasks_blocked()
+    ref.tell("one")
+    errors = list[MailboxFullError]()
+
+    async def ask() -> None:
+        with pytest.raises(MailboxFullError) as dropped:
+            await ref.ask(Hello())
+        errors.append(dropped.value)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await wait_all_tasks_blocked()
+        ref.tell("two")
+    assert errors[0].undelivered == Hello()
+    assert [(letter.message, letter.why) for letter in letters] == [("one", "its mailbox is full (1 messages)")]
+
+
+async def test_draining_what_will_take_no_messages(system: System) -> None:
+    """Whether it takes any is known when it has started; one that does not is stopped then."""
+
+    class Busy(Actor[Never]):
+        async def on_start(self) -> None:
+            await trio.sleep(1)
+
+        async def run(self) -> None:
+            await trio.sleep_forever()
+
+    system.root.tell(StartChild(child("a", Busy)))
+    await wait_all_tasks_blocked()
+    ref = await system.root.ask(LookUp("a"))
+    assert ref is not None
+    ref.drain()
+    assert (await ref.stopped()).kind is ExitKind.SHUTDOWN
+    assert trio.current_time() == 1
+
+
+async def test_questions_that_wait_when_a_restart_is_delayed(system: System) -> None:
+    """They fail at once; messages that nobody waits for are kept."""
+    ref = await system.start(child("a", Fragile, backoff=Backoff(1, jitter=0), budget=RestartBudget(1)))
+    errors = list[ActorRestartingError]()
+
+    async def ask() -> None:
+        with pytest.raises(ActorRestartingError) as refused:
+            await ref.ask(Hello(), timeout=60)
+        errors.append(refused.value)
+
+    async with trio.open_nursery() as nursery:
+        ref.tell("crash")
+        ref.tell("kept")
+        nursery.start_soon(ask)
+    assert trio.current_time() == 0
+    assert "is started again in 1 s" in str(errors[0])
+    assert (await ref.stopped()).kind is ExitKind.CRASHED
+    assert trio.current_time() == 1
+
+
+async def test_many_who_wait_for_the_same_end(system: System, cell_of: CellOf) -> None:
+    """All of them are woken by it, whichever end they wait for; whoever comes later need not wait."""
+    ref = await system.start(child("a", Phases))
+    woken = list[str]()
+
+    async def wait(what: str) -> None:
+        if what == "gone":
+            await ref.stopped()
+        else:
+            await cell_of(ref).over()
+        woken.append(what)
+
+    supervisor = await system.start(child("s", Supervisor[Never]))
+    async with trio.open_nursery() as nursery:
+        for what in ("gone", "over") * 2:
+            nursery.start_soon(wait, what)
+        await wait_all_tasks_blocked()
+        supervisor.stop()
+        ref.stop()
+    assert sorted(woken) == ["gone", "gone", "over", "over"]
+    ref.when_exited(lambda _: woken.append("never"))()
+    assert (await supervisor.stopped()).kind is ExitKind.SHUTDOWN

@@ -19,10 +19,12 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from bluev_actors.actors import (
     Actor,
     Backoff,
+    ChangeChildSpec,
     ChildCounts,
     CountChildren,
     DeadLetter,
     DeleteChild,
+    DynamicSupervisor,
     Exit,
     ExitKind,
     Ignore,
@@ -46,11 +48,14 @@ from bluev_actors.actors import (
 from bluev_actors.actors.restart import is_restarted, restart_group
 from bluev_actors.actors.specs import AutoShutdown, Restart, Strategy
 from bluev_actors.errors import (
+    ActorError,
     ActorRestartingError,
     ActorStoppedError,
     BadChildSpecError,
     ChildIdTakenError,
+    ChildNotFoundError,
     ChildRestartingError,
+    ChildRunningError,
     ChildStartError,
     RestartIntensityError,
 )
@@ -138,7 +143,7 @@ def reports_of(system: System) -> list[tuple[str, str, str]]:
 
 def family(*specs: ChildSpec, **options: Any) -> ChildSpec:  # noqa: ANN401 - whatever a supervisor takes
     """The contract of a supervisor of these; it is temporary, so that its end is final."""
-    return child("family", lambda: Supervisor[Never](specs, **options), restart="temporary", shutdown=None)
+    return child("family", lambda: Supervisor[Never](specs, **options), restart="temporary", shutdown=math.inf)
 
 
 async def states(supervisor: Ref[Any]) -> dict[str, State]:
@@ -511,6 +516,15 @@ async def test_each_failed_try_is_reported(system: System) -> None:
     ]
 
 
+async def test_a_group_reports_each_failed_start_once(system: System) -> None:
+    """Where it breaks off, before it begins anew."""
+    stage, reports = Stage(), reports_of(system)
+    ref = await system.start(family(*map(stage.spec, "ab"), strategy="one_for_all", intensity=3))
+    stage.fail_starts["b"] = 2
+    await crash(ref, "a")
+    assert reports == [("child_terminated", "a", "crashed"), *[("start_error", "b", "crashed")] * 2]
+
+
 class Rude(Actor[str]):
     """Ends in its own way when it is asked to."""
 
@@ -600,6 +614,80 @@ async def test_retries_at_once_let_requests_in() -> None:
         assert ref.state is State.STOPPED
         assert 0 < ref.incarnation < 100
         assert system.root.state is State.RUNNING
+
+
+async def test_a_supervisor_that_is_paused_supervises_all_the_same() -> None:
+    """Only ordinary messages wait: a child that fails to come back is tried again and again."""
+    stage = Stage()
+    async with open_system() as system:
+        ref = await system.start(family(stage.spec("a"), intensity=10))
+        (a,) = await refs(ref, "a")
+        ref.pause()
+        stage.fail_starts["a"] = 3
+        a.tell("crash")
+        await wait_all_tasks_blocked()
+        assert (a.state, a.incarnation) == (State.RUNNING, 5)
+
+
+async def test_a_supervisor_that_is_paused_between_two_tries() -> None:
+    """A try that waits behind ordinary messages does not wait with them when they are held back."""
+    stage = Stage()
+
+    class Napper(Supervisor[float]):
+        @handles
+        async def nap(self, message: float) -> None:
+            await trio.sleep(message)
+
+    async with open_system() as system:
+        ref = await system.start(child("napper", lambda: Napper([stage.spec("a")], intensity=10)))
+        (a,) = await refs(ref, "a")
+        stage.fail_starts["a"], stage.start_time = 1, 0.5
+        a.tell("crash")
+        await wait_all_tasks_blocked()
+        for _ in range(2):
+            ref.tell(1.0)
+        await trio.sleep(1.5)
+        ref.pause()
+        await trio.sleep(5)
+        assert (a.state, a.incarnation) == (State.RUNNING, 3)
+
+
+async def test_whoever_is_unknown_or_lives() -> None:
+    """What is done to a child by its id names the child and what is in the way."""
+    stage = Stage()
+    async with open_system(stage.spec("a"), strategy="one_for_all") as system:
+        with pytest.raises(ChildNotFoundError, match="/: there is no child 'b'"):
+            await system.root.ask(DeleteChild("b"))
+        with pytest.raises(ChildRunningError, match="/a: is not stopped but running"):
+            await system.root.ask(DeleteChild("a"))
+        await system.root.ask(ChangeChildSpec(stage.spec("a", restart="transient")))
+        (ref,) = await refs(system.root, "a")
+        ref.tell("end")
+        assert (await ref.stopped()).kind is ExitKind.NORMAL
+    async with open_system() as system:
+        full = await system.start(family(max_children=0))
+        with pytest.raises(ChildStartError, match="there are 0 children already"):
+            await full.ask(StartChild(stage.spec("a")))
+        dynamic = await system.start(child("dynamic", DynamicSupervisor))
+        with pytest.raises(ActorError, match="/dynamic: is dynamic"):
+            await dynamic.ask(DeleteChild("a"))
+
+
+async def test_a_start_in_the_end() -> None:
+    """A supervisor that ends takes on nobody, whoever asks it from within."""
+    refused = list[ChildStartError]()
+    stage = Stage()
+
+    class Eager(Supervisor[Never]):
+        async def on_stop(self, exit: Exit) -> None:
+            del exit
+            with pytest.raises(ChildStartError) as raised:
+                self.start_child(stage.spec("late"))
+            refused.append(raised.value)
+
+    async with open_system(child("eager", Eager)):
+        pass
+    assert "is stopping and starts no child" in str(refused[0])
 
 
 # --- restarts that wait ---
@@ -740,6 +828,21 @@ async def test_stopping_one_that_waits_for_its_restart(how: str) -> None:
         assert len(stage.starts) == 1
         assert reports == [("child_terminated", "a", "crashed")]
         assert (await system.root.ask(RestartChild("a"))).state is State.RUNNING
+
+
+async def test_stopping_one_in_the_moment_of_its_restart() -> None:
+    """Whether the stop or the restart comes first, it is gone in the end, and starts at most once more."""
+    for delay in (0.999, *[1.0] * 20):  # in one moment either may come first
+        stage = Stage()
+        async with open_system(stage.spec("a", backoff=STEADY)) as system:
+            (ref,) = await refs(system.root, "a")
+            ref.tell("crash")
+            await trio.sleep(delay)
+            ref.stop("enough")
+            await ref.stopped()
+            await trio.sleep(5)
+            assert await states(system.root) == {"a": State.STOPPED}
+            assert len(stage.starts) <= 2
 
 
 async def test_commands_about_one_that_waits_for_its_restart() -> None:
@@ -1003,7 +1106,7 @@ async def test_each_child_has_its_own_time() -> None:
 async def test_waiting_for_ever() -> None:
     """A child with all the time in the world is not cancelled."""
     stage = Stage(stop_time=100_000)
-    async with open_system(stage.spec("a", shutdown=None)):
+    async with open_system(stage.spec("a", shutdown=math.inf)):
         pass
     assert stage.log[-1] == "stop a shutdown"
     assert trio.current_time() == pytest.approx(100_000)
@@ -1282,9 +1385,9 @@ async def test_a_child_that_asks_its_stopping_parent(cell_of: CellOf) -> None:
             except ActorRestartingError as error:
                 told.append(error)
 
-    async with open_system(child("inner", Supervisor[Never], shutdown=None)) as system:
+    async with open_system(child("inner", Supervisor[Never], shutdown=math.inf)) as system:
         (inner,) = await refs(system.root, ["inner"])
-        await inner.ask(StartChild(child("asker", lambda: Asker(inner), shutdown=None)))
+        await inner.ask(StartChild(child("asker", lambda: Asker(inner), shutdown=math.inf)))
         cell_of(inner).leave("restarted for this test")
         await trio.sleep(1)
         assert inner.incarnation == 2
@@ -1314,7 +1417,7 @@ async def test_a_question_that_waits_when_the_parent_stops(cell_of: CellOf) -> N
 
     async with open_system(child("napper", Napper)) as system:
         (napper,) = await refs(system.root, ["napper"])
-        asker = await napper.ask(StartChild(child("asker", Asker, shutdown=None)))
+        asker = await napper.ask(StartChild(child("asker", Asker, shutdown=math.inf)))
         napper.tell("zzz")
         asker.tell(napper)
         await wait_all_tasks_blocked()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -94,7 +95,7 @@ def template(**options: Any) -> ChildSpec:  # noqa: ANN401 - whatever `child` ta
 
 async def pool(system: System, spec: ChildSpec | None = None, **options: Any) -> Ref[Any]:  # noqa: ANN401 - as above
     """Start a dynamic supervisor; it is temporary, so that its end is final."""
-    made = child("pool", lambda: DynamicSupervisor[Any](spec, **options), restart="temporary", shutdown=None)
+    made = child("pool", lambda: DynamicSupervisor[Any](spec, **options), restart="temporary", shutdown=math.inf)
     return await system.start(made)
 
 

@@ -102,6 +102,16 @@ def test_subscribers_may_come_while_they_are_called() -> None:
     assert heard == [EVENT]
 
 
+def test_whoever_is_taken_out_in_the_middle_hears_no_more() -> None:
+    """Not even the event that is just handed out."""
+    tap, heard = Tap[ActorEvent](), list[ActorEvent]()
+    leave = list["Callable[[], None]"]()
+    tap.subscribe(lambda _: leave[0]())
+    leave.append(tap.subscribe(heard.append))
+    tap.emit(EVENT)
+    assert heard == []
+
+
 def test_the_only_subscriber_that_fails_leaves_nobody(caplog: pytest.LogCaptureFixture) -> None:
     """Nobody has to make events for nobody."""
     tap = Tap[ActorEvent]()

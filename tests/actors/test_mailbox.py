@@ -182,6 +182,56 @@ async def test_cancelled_just_as_it_was_let_in(nursery: trio.Nursery) -> None:
     assert list(mailbox) == [1]
 
 
+@pytest.mark.parametrize("then", ["room", "end"])
+async def test_cancelled_just_before_it_was_let_in(then: str, nursery: trio.Nursery) -> None:
+    """The other way round it is out of the queue at once: neither let in nor refused, and the next one moves up."""
+    mailbox = filled(0, capacity=1)
+    scope = trio.CancelScope()
+    refused = list[int]()
+
+    async def put(item: int, scope: trio.CancelScope) -> None:
+        with scope:
+            try:
+                await mailbox.put(item)
+            except ActorStoppedError:
+                refused.append(item)
+
+    nursery.start_soon(put, 1, scope)
+    await wait_all_tasks_blocked()
+    nursery.start_soon(put, 2, trio.CancelScope())
+    await wait_all_tasks_blocked()
+    scope.cancel()
+    if then == "room":
+        assert take(mailbox) == 0
+        assert list(mailbox) == [2]
+    else:
+        mailbox.shut(lambda: "drains")
+    await wait_all_tasks_blocked()
+    assert scope.cancelled_caught
+    assert refused == ([] if then == "room" else [2])
+    assert mailbox.statistics().waiting == 0
+
+
+async def test_refused_just_before_it_was_cancelled(nursery: trio.Nursery) -> None:
+    """Whoever was refused first is refused."""
+    mailbox = filled(0, capacity=1)
+    scope = trio.CancelScope()
+    refused = list[object]()
+
+    async def put() -> None:
+        with scope:
+            with pytest.raises(ActorStoppedError) as error:
+                await mailbox.put(1)
+            refused.append(error.value.undelivered)
+
+    nursery.start_soon(put)
+    await wait_all_tasks_blocked()
+    mailbox.shut(lambda: "drains")
+    scope.cancel()
+    await wait_all_tasks_blocked()
+    assert refused == [1]
+
+
 # --- waking ---
 
 
@@ -644,21 +694,24 @@ def test_more_put_aside_than_there_is_room_for() -> None:
 def test_what_was_taken_last_is_put_aside_once() -> None:
     """The mailbox knows, also after it was put back, and whatever the message is; of nothing it knows that too."""
     mailbox = filled(7, 7)
-    assert not mailbox.has_stashed_last
+    seen = [mailbox.has_stashed_last]
     first = take(mailbox)
-    assert not mailbox.has_stashed_last
+    seen.append(mailbox.has_stashed_last)
     mailbox.stash(first)
-    assert mailbox.has_stashed_last
+    seen.append(mailbox.has_stashed_last)
     mailbox.unstash()
-    assert mailbox.has_stashed_last
+    seen.append(mailbox.has_stashed_last)
     take(mailbox)
-    assert not mailbox.has_stashed_last
+    seen.append(mailbox.has_stashed_last)
+    assert seen == [False, False, True, True, False]
 
 
 # --- figures and the whole ---
 
 
-@given(st.lists(st.sampled_from(["put", "take", "take and stash", "unstash", "urgent", "pause", "resume"]), max_size=30))
+@given(
+    st.lists(st.sampled_from(["put", "take", "take and stash", "unstash", "urgent", "pause", "resume"]), max_size=30)
+)
 def test_the_marks_change_with_the_figures(steps: list[str]) -> None:
     """Whoever looks at the marks alone misses no change of the figures, but for those who were refused or wait."""
     mailbox = Mailbox[int](2, "/a", "drop_oldest")

@@ -34,6 +34,7 @@ from bluev_actors.actors import (
     Supervisor,
     child,
     handles,
+    open_system,
 )
 from bluev_actors.actors.ref import cell_behind
 from bluev_actors.errors import (
@@ -642,15 +643,37 @@ async def test_a_circle_of_asks(many: int, system: System) -> None:
 
 
 async def test_the_text_of_a_circle(system: System) -> None:
-    """It says who asks whom."""
+    """It says who waits for whom."""
     (puppet,) = await start_puppets(system, 1)
 
     async def ask_itself(_: Puppet) -> object:
-        with pytest.raises(AskCycleError, match=r"/p0 asks /p0$"):
+        with pytest.raises(AskCycleError, match=r"/p0 waits for /p0$"):
             await puppet.ask(Do(ask_itself))
         return "told"
 
     assert await puppet.ask(Do(ask_itself)) == "told"
+
+
+class AsksItsSupervisor(Actor[Any]):
+    """Wants to know its siblings while its supervisor waits for it: in `on_start`, or when a group restarts it."""
+
+    def __init__(self, told: list[tuple[str, ...]]) -> None:
+        self.told = told
+
+    async def on_start(self) -> None:
+        """Ask at the worst moment."""
+        try:
+            await self.system.root.ask(LookUp("sibling"))
+        except AskCycleError as error:
+            self.told.append(error.cycle)
+
+
+async def test_a_supervisor_that_waits_for_the_start_of_the_asker() -> None:
+    """It starts its children one after the other, so none of them may ask it while it starts; that is said at once."""
+    told = list[tuple[str, ...]]()
+    async with open_system(child("curious", lambda: AsksItsSupervisor(told))):
+        assert trio.current_time() == 0
+    assert told == [("/curious", "/", "/curious")]
 
 
 async def test_a_circle_is_closed_through_a_full_mailbox(system: System, nursery: trio.Nursery) -> None:
@@ -785,6 +808,33 @@ async def test_who_waits_for_whom_can_be_seen(
     await trio.sleep(3)
     assert waits == ["/p2", "/p1", ""]
     assert cell_of(one).waiting is None
+
+
+async def test_of_many_tasks_that_ask_the_first_is_shown(
+    system: System, cell_of: Callable[[Ref[Any]], Cell[Any]], nursery: trio.Nursery
+) -> None:
+    """None of them holds the actor up; the others have their answers all the same."""
+    one, other, third = await start_puppets(system, 3)
+    answers = list[str]()
+
+    async def nap(seconds: float, puppet: Puppet) -> str:
+        await trio.sleep(seconds)
+        return puppet.ref.path
+
+    async def ask(ref: Ref[Do], seconds: float) -> None:
+        answers.append(await ref.ask(Do(partial(nap, seconds))))
+
+    async def ask_in_tasks(_: Puppet) -> None:
+        for ref, seconds in ((third, 2), (other, 3)):
+            nursery.start_soon(ask, ref, seconds)
+            await wait_all_tasks_blocked()
+
+    await one.ask(Do(ask_in_tasks))
+    assert cell_of(one).waiting_on == "/p2"
+    await trio.sleep(2.5)
+    assert cell_of(one).waiting_on == ""
+    await trio.sleep(1)
+    assert answers == ["/p2", "/p1"]
 
 
 async def test_a_cancelled_asker_leaves_no_trace(clerk: Ref[object]) -> None:
@@ -1311,3 +1361,52 @@ async def test_waiting_for_the_end_together(clerk: Ref[object], nursery: trio.Nu
     clerk.stop("enough")
     await wait_all_tasks_blocked()
     assert [str(ending) for ending in endings] == ["shutdown (enough)"] * 2
+
+
+async def test_a_callback_may_use_the_ref(clerk: Ref[object]) -> None:
+    """It may tell, add another callback, which is for the next end, and stop the actor before it is started again."""
+    told = list[str]()
+
+    def on_exit(_exit: Exit) -> None:
+        told.append(clerk.state.value)
+        clerk.tell(Note("from a callback"))
+        clerk.when_exited(lambda _: told.append("too early"))
+        clerk.stop("by a callback")
+
+    clerk.when_exited(on_exit)
+    clerk.tell(Note("crash"))
+    await clerk.stopped()
+    assert (told, clerk.incarnation) == (["exited"], 1)
+
+
+async def test_a_stop_in_the_very_moment_of_its_start(system: System) -> None:
+    """Whoever hears of the start first may end it; it cleans up, and whoever started it has its ref."""
+    refs, endings = list[Ref[Any]](), list[str]()
+
+    class Brief(Clerk):
+        async def on_start(self) -> None:
+            refs.append(self.ref)
+
+        async def on_stop(self, exit: Exit) -> None:
+            endings.append(str(exit))
+
+    def on_event(event: ActorEvent) -> None:
+        if isinstance(event, ActorStarted):
+            refs[-1].stop("at once")
+
+    system.subscribe(on_event)
+    brief = await system.start(Brief)
+    assert str(await brief.stopped()) == "shutdown (at once)"
+    assert (endings, trio.current_time()) == (["shutdown (at once)"], 0)
+
+
+async def test_a_drain_while_it_cleans_up_after_a_crash(system: System) -> None:
+    """The next incarnation does what is left."""
+    slow = await system.start(Slow)
+    slow.tell(Note("crash"))
+    slow.tell(Note("a"))
+    await wait_all_tasks_blocked()
+    assert slow.state is State.STOPPING
+    slow.drain("moving out", within=10)
+    assert str(await slow.stopped()) == "shutdown (moving out)"
+    assert (slow.incarnation, slow.mailbox.received, trio.current_time()) == (2, 3, 4)

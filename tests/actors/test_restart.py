@@ -15,6 +15,7 @@ from bluev_actors.actors.restart import (
     RestartWindow,
     Verdict,
     decide,
+    ended_as_asked,
     ends_supervisor,
     is_restarted,
     restart_group,
@@ -226,3 +227,21 @@ def test_whose_end_ends_the_supervisor(
         for place, flag in enumerate([significant, *others])
     ]
     assert ends_supervisor(auto_shutdown, spec, rest) == ends
+
+
+# --- ends that were asked for ---
+
+
+@pytest.mark.parametrize("restart", RESTARTS)
+@pytest.mark.parametrize(("kind", "shutdown"), [(kind, shutdown) for kind in ExitKind for shutdown in (0, 5, None)])
+def test_who_ended_as_it_was_asked_to(kind: ExitKind, restart: Restart, shutdown: float | None) -> None:
+    """In good order; or by the brutal kill that was meant; or by itself, unless it is one that never should."""
+    proper = {
+        ExitKind.SHUTDOWN: True,
+        ExitKind.KILLED: shutdown == 0,
+        ExitKind.CRASHED: False,
+        ExitKind.NORMAL: restart != "permanent",
+        ExitKind.IGNORED: restart != "permanent",
+    }
+    spec = child("a", object, restart=restart, shutdown=shutdown)
+    assert ended_as_asked(spec, Exit(kind)) == proper[kind]

@@ -38,10 +38,10 @@ def test_child_is_the_contract() -> None:
     assert child("a", object, **options) == ChildSpec("a", object, **options)
 
 
-@pytest.mark.parametrize(("shutdown", "grace"), [(None, math.inf), (math.inf, math.inf), (0, 0), (2.5, 2.5)])
-def test_the_time_to_end(shutdown: float | None, grace: float) -> None:
-    """No time limit is an infinite one."""
-    assert child("a", object, shutdown=shutdown).grace == grace
+def test_a_child_needs_a_name() -> None:
+    """An empty id would give a child its supervisor's own path."""
+    with pytest.raises(ValueError, match="id must be a name"):
+        child("", object)
 
 
 @pytest.mark.parametrize("overflow", get_args(Overflow))
@@ -63,6 +63,7 @@ def test_only_who_ends_for_good_may_be_significant(restart: Restart) -> None:
 @pytest.mark.parametrize(
     ("make", "what"),
     [
+        (lambda: child("", object), "id"),
         (lambda: child("a", object, shutdown=-1), "shutdown"),
         (lambda: child("a", object, shutdown=math.nan), "shutdown"),
         (lambda: child("a", object, shutdown=-math.inf), "shutdown"),
@@ -76,11 +77,13 @@ def test_only_who_ends_for_good_may_be_significant(restart: Restart) -> None:
         (lambda: RestartBudget(1, math.nan), "period"),
         (lambda: Backoff(0), "first"),
         (lambda: Backoff(math.nan), "first"),
+        (lambda: Backoff(math.inf), "first"),
         (lambda: Backoff(limit=0), "limit"),
         (lambda: Backoff(limit=math.nan), "limit"),
         (lambda: Backoff(limit=math.inf), "limit"),
         (lambda: Backoff(factor=0.5), "factor"),
         (lambda: Backoff(factor=math.nan), "factor"),
+        (lambda: Backoff(factor=math.inf), "factor"),
         (lambda: Backoff(jitter=-0.1), "jitter"),
         (lambda: Backoff(jitter=1.1), "jitter"),
         (lambda: Backoff(jitter=math.nan), "jitter"),

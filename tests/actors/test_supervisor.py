@@ -17,14 +17,19 @@ from trio.testing import assert_no_checkpoints, wait_all_tasks_blocked
 
 from bluev_actors.actors import (
     Actor,
+    Backoff,
+    ChangeChildSpec,
     ChildSpec,
     CountChildren,
+    DeleteChild,
     Exit,
     ExitKind,
+    GetChildSpec,
     Ignore,
     LookUp,
     Request,
     RestartBudget,
+    RestartChild,
     Shutdown,
     StartChild,
     State,
@@ -42,6 +47,7 @@ from bluev_actors.errors import (
     ActorStoppedError,
     BadChildSpecError,
     ChildIdTakenError,
+    ChildRunningError,
     ChildStartError,
     RestartIntensityError,
 )
@@ -440,6 +446,102 @@ async def test_two_significant_ends_in_one_moment(system: System) -> None:
     assert trio.current_time() == 2
 
 
+# --- its mailbox ---
+
+
+class Calm(Foreman):
+    """Does not mind who ends."""
+
+    async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:
+        """Go on."""
+
+
+async def test_commands_beside_messages_of_its_own(system: System) -> None:
+    """A subclass takes every command, and rejects what makes no sense, as its base class does."""
+    foreman = await system.start(child("foreman", Calm))
+    spec = member("extra", 100, significant=False)
+    extra = await foreman.ask(StartChild(spec))
+    assert await foreman.ask(LookUp("extra")) == extra
+    assert await foreman.ask(GetChildSpec("extra")) is spec
+    await foreman.ask(ChangeChildSpec(evolve(spec, shutdown=1)))
+    await foreman.ask(StopChild("extra"))
+    foreman.tell(StopChild("extra"))
+    assert (await foreman.ask(RestartChild("extra"))).incarnation == 2
+    with pytest.raises(ChildRunningError):
+        await foreman.ask(DeleteChild("extra"))
+    await foreman.ask(StopChild("extra"))
+    await foreman.ask(DeleteChild("extra"))
+    assert await foreman.ask(LookUp("extra")) is None
+    foreman.tell(DeleteChild("extra"))
+    assert await foreman.ask(Family()) == ("first",)
+
+
+class Hopeless(Task):
+    """Works once, and fails to come back as often as it is told."""
+
+    lives = 0
+    failures = 0
+
+    async def on_start(self) -> None:
+        """Fail, but the first time."""
+        kind = type(self)
+        kind.lives += 1
+        if 1 < kind.lives <= 1 + kind.failures:
+            raise OSError("hopeless")
+
+    async def run(self) -> str:
+        """Fail the first time."""
+        if type(self).lives == 1:
+            raise ValueError("first")
+        return await super().run()
+
+
+@pytest.mark.parametrize("paused", [False, True])
+async def test_failed_restarts_and_messages_take_turns(system: System, *, paused: bool) -> None:
+    """What waits is handled between two tries; while the supervisor is paused, the tries go on without."""
+
+    class Child(Hopeless):
+        failures = 4
+
+    foreman = await system.start(child("foreman", lambda: Calm(intensity=9)))
+    foreman.tell(StartChild(child("a", lambda: Child(Work("a", 50)))))
+    if paused:
+        await foreman.ask(Family())
+        foreman.pause()
+    await wait_all_tasks_blocked()
+    assert Child.lives == 6
+    foreman.resume()
+    assert await foreman.ask(Family()) == ("first", "a")
+
+
+async def test_delayed_restarts_beside_timers_of_its_own(system: System) -> None:
+    """A supervisor wakes for its own timers and for the restarts of its children, each in its time."""
+    woken = list[float]()
+
+    class Clock(Supervisor[float]):
+        async def on_start(self) -> None:
+            self.after(1.5, 1.5)
+            self.after(3.5, 3.5)
+
+        @handles
+        def tick(self, message: float) -> None:
+            assert message == trio.current_time()
+            woken.append(message)
+
+        async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:
+            del spec, exit
+            woken.append(trio.current_time())
+
+    class Restless(Task):
+        async def run(self) -> str:
+            raise ValueError("again")
+
+    spec = child("a", lambda: Restless(Work("a", 0)), backoff=Backoff(1, factor=2, jitter=0))
+    await system.start(child("clock", lambda: Clock([spec], intensity=2, period=60), restart="temporary"))
+    await trio.sleep(10)
+    assert woken == [0, 1, 1.5]
+
+
 # --- giving up, in trees ---
 
 
@@ -545,6 +647,23 @@ async def test_a_supervisor_whose_own_start_fails_ends_its_children(system: Syst
         await system.start(Half)
     assert isinstance(failed.value.__cause__, OSError)
     assert system.tree().children == ()
+
+
+async def test_on_child_exit_of_a_group(system: System) -> None:
+    """It is told of the one that failed, when all of its group are back."""
+    seen = list[tuple[str, tuple[State, ...]]]()
+
+    class Watchful(Supervisor[Never]):
+        async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:
+            seen.append((f"{spec.id} {exit.kind.value}", tuple(self.child(id_).state for id_ in self.children)))
+
+    specs = [child("a", Mine), child("b", Mine)]
+    ref = await system.start(child("w", lambda: Watchful(specs, strategy="one_for_all")))
+    mine = await ref.ask(LookUp("a"))
+    assert mine is not None
+    mine.tell("boom")
+    await wait_all_tasks_blocked()
+    assert seen == [("a crashed", (State.RUNNING, State.RUNNING))]
 
 
 async def test_on_child_exit_may_crash(system: System) -> None:

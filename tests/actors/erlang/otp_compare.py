@@ -18,7 +18,7 @@ DEVIATIONS: Final = {
     "behind": "When a group start breaks off, OTP calls only the one that failed `restarting` and those behind it "
     "stopped. Ours are all `restarting`, for their refs and mailboxes wait, and start even if the one that failed is "
     "given up meanwhile. Between two tries stopped and restarting are the same for the comparison, and no script "
-    "deletes, restarts or gives up anybody then where that matters.",
+    "deletes, restarts or gives up anybody, or ends a significant child, then where that matters.",
     "orphans": "OTP restarts a killed supervisor while the children of the old one still die, in no order and with a "
     "reason that depends on what they are; ours end first, all at once. Their order and reasons are not compared.",
     "no order": "The children of a dynamic supervisor end all at once, in an order that neither promises. OTP reports "

@@ -163,10 +163,18 @@ class _Generator:
         outcome: Outcome = self._pick({"error": 6, "ok": 3, "ignore": 0 if parent.is_dynamic else 1})
         if parent.strategy in {"one_for_one", "simple_one_for_one"}:
             return Held(crash, outcome)
-        siblings = [other for other in self._paths(Worker) if other[:-1] == path[:-1] and other != path]
+        siblings = [other for other in self._siblings(path) if self._may_crash_aside(other, parent)]
         count = min(len(siblings), self._random.randint(0, 2))
         crashes = tuple(Crash(other, self._reason()) for other in self._random.sample(siblings, count))
         return Held(crash, outcome, crashes, tuple(self._asides(path, outcome, alone=not crashes)))
+
+    def _siblings(self, path: TreePath) -> list[TreePath]:
+        return [other for other in self._nodes if other[:-1] == path[:-1] and other != path]
+
+    def _may_crash_aside(self, path: TreePath, parent: Super) -> bool:
+        """Whether ours and OTP agree on who will come back when this one ends in the middle of a group restart."""
+        node = self._nodes[path]
+        return isinstance(node, Worker) and not (node.significant and parent.auto_shutdown == "all_significant")
 
     def _asides(self, path: TreePath, outcome: Outcome, *, alone: bool) -> Iterator[Call]:
         """Requests that OTP serves after a start that is held: those that take no time, and perhaps one that does."""

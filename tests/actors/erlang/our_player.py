@@ -136,7 +136,7 @@ class _Player:
             self._journal.gate = None
         crashed: list[str] = []
         for crash in held.crashes:
-            crashed.append(self._crash(crash))
+            crashed.append("gone" if self._running(crash.path[:-1]) is None else self._crash(crash))
             await trio.sleep(_QUIET)
         answers: list[Any] = [None] * len(held.calls)
 

@@ -68,9 +68,14 @@ settle(Journal, Path) ->
         {'DOWN', Ref, process, Watcher, _} -> journal:release(Journal, Path, ok), open
     end.
 
-%% A crash beside the one whose restart waits: the supervisor learns of it when the gate is open again.
-aside(Journal, shut, Crash) -> step(Journal, Crash);
-aside(Journal, open, Crash) -> Answer = step(Journal, Crash), quiet(Journal), Answer.
+%% A crash beside the one whose restart waits: the supervisor learns of it when the gate is open again. If it is
+%% starting itself, nothing happens: it and its own supervisor would go on at once, in no order.
+aside(Journal, Gate, {crash, Path, _} = Crash) ->
+    case {running(Journal, lists:droplast(Path)), Gate} of
+        {gone, _} -> gone;
+        {_, shut} -> step(Journal, Crash);
+        {_, open} -> Answer = step(Journal, Crash), quiet(Journal), Answer
+    end.
 
 crash(gone, _) -> gone;
 crash({supervisor, Pid}, Reason) when Reason =/= kill -> gen_server:stop(Pid, reason(Reason), infinity);
