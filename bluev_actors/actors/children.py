@@ -222,13 +222,12 @@ class Children:
     # --- exits ---
 
     def is_news(self, signal: ChildExited) -> bool:
-        """Whether the exit is of a child of ours and was not dealt with together with a sibling's."""
+        """Whether the exit was not dealt with yet, or else the child waits for a restart that nobody wants any more."""
         cell = signal.cell
         return (
             cell.incarnation == signal.incarnation
             and cell.state is State.EXITED
-            and self._cells.get(cell.spec.id) is cell
-            and (cell not in self._due or cell.stop_reason is not None)
+            and (not cell.settled or cell.stop_reason is not None)
         )
 
     def settle(self, signal: ChildExited) -> Coroutine[Any, Any, None] | None:
