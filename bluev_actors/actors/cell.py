@@ -15,7 +15,7 @@ import trio
 from bluev_actors.actors.call import Call, Envelope
 from bluev_actors.actors.callbacks import ExitCallback, ExitCallbacks, nothing, tell_one
 from bluev_actors.actors.events import ActorCrashed, ActorRestarted, ActorStarted, ActorStopped, DeadLetter
-from bluev_actors.actors.exits import Exit, ExitKind, describe
+from bluev_actors.actors.exits import Exit, ExitKind, Remains, describe, describe_remains, remains_of
 from bluev_actors.actors.lifecycle import ALIVE, MOVES, State, refuse_move
 from bluev_actors.actors.mailbox import Mailbox
 from bluev_actors.actors.ref import Ref
@@ -44,14 +44,11 @@ M = TypeVar("M")
 class ChildExited(Envelope):
     """Tells a supervisor that an incarnation of a child is over."""
 
-    __slots__ = ("cell", "exit", "incarnation", "queued")
+    __slots__ = ("cell", "exit")
 
     def __init__(self, cell: Cell[Any], exit: Exit) -> None:
         self.cell = cell
         self.exit = exit
-        self.incarnation = cell.incarnation
-        self.queued = False
-        """Whether it has waited behind the messages that were there before it."""
 
 
 class Drained(Envelope):
@@ -74,6 +71,7 @@ class Cell(Generic[M]):
     __slots__ = (
         "__weakref__",
         "_asked",
+        "_crash",
         "_cut",
         "_deferred",
         "_gone",
@@ -93,11 +91,11 @@ class Cell(Generic[M]):
         "has_timers",
         "incarnation",
         "kind",
-        "last_crash",
         "leaving",
         "mailbox",
         "path",
         "prepared",
+        "queued",
         "receiving",
         "restart_at",
         "scope",
@@ -135,7 +133,7 @@ class Cell(Generic[M]):
         self.window = None if spec.budget is None else RestartWindow(spec.budget)
         self.state = State.EXITED
         self.incarnation = incarnation
-        self.last_crash = ""
+        self._crash: Remains = ""
         self.failures = 0
         self.restart_at: float | None = None
         self.stop_reason: str | None = None
@@ -159,7 +157,7 @@ class Cell(Generic[M]):
         self.children: Children | None = None
         self.exit: Exit | None = None
         self.prepared = self.started = self.receiving = self.leaving = False
-        self.has_timers = self.settled = self.armed = False
+        self.has_timers = self.armed = self.settled = self.queued = False
         self.started_at = self.handling_since = 0.0
         self.handling: object = None
         self.timers: Timers[M] | None = None
@@ -392,6 +390,11 @@ class Cell(Generic[M]):
         return self.drain_by is not None
 
     @property
+    def last_crash(self) -> str:
+        """What ended the last incarnation that crashed, as text."""
+        return describe_remains(self._crash)
+
+    @property
     def waiting_on(self) -> str:
         """The path of the actor whose answer it waits for."""
         return "" if self.waiting is None or self.waiting.done else self.waiting.target.path
@@ -498,11 +501,11 @@ class Cell(Generic[M]):
             self.scope.deadline = at
 
     def _note_crash(self, exit: Exit) -> None:
-        self.last_crash = describe(exit.error)
+        self._crash = remains_of(exit.error)
         _log.error("%s crashed in its incarnation %d", self.path, self.incarnation, exc_info=exit.error)
         if self.system.tap.watched:
             now = self.system.now()
-            event = ActorCrashed(self.path, self.kind, self.incarnation, now, self.last_crash, exit.error)
+            event = ActorCrashed(self.path, self.kind, self.incarnation, now, describe(exit.error), exit.error)
             self.system.tap.emit(event)
 
     def _on_drop(self, spec: ChildSpec) -> Callable[[M | Envelope], None] | None:

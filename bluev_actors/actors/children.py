@@ -225,7 +225,7 @@ class Children:
         """Whether the exit was not dealt with yet, or else the child waits for a restart that nobody wants any more."""
         cell = signal.cell
         return (
-            cell.incarnation == signal.incarnation
+            cell.exit is signal.exit
             and cell.state is State.EXITED
             and (not cell.settled or cell.stop_reason is not None)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import TypeAlias
 
 from attrs import define
 
@@ -78,10 +79,32 @@ class Ignore(ExitAs):
         super().__init__(Exit(ExitKind.IGNORED, reason=reason))
 
 
+Remains: TypeAlias = tuple[type[BaseException], tuple[object, ...]] | str
+"""What is kept of an exception: enough for its text, and none of the frames that it came through."""
+
+
+def remains_of(error: BaseException | None) -> Remains:
+    """What to keep of an exception; its text is made only when somebody wants to read it, unless it makes its own."""
+    if type(error).__str__ is BaseException.__str__ and error is not None:
+        return type(error), error.args
+    return describe(error)
+
+
+def describe_remains(remains: Remains) -> str:
+    """The text that the exception would have had."""
+    if isinstance(remains, str):
+        return remains
+    kind, args = remains
+    return _line(kind, BaseException(*args))
+
+
 def describe(error: BaseException | None) -> str:
     """An exception as a line of text, which must not fail however broken the exception's own text is."""
-    name = type(error).__name__
+    return _line(type(error), error)
+
+
+def _line(kind: type, error: object) -> str:
     try:
-        return f"{name}: {error}"
+        return f"{kind.__name__}: {error}"
     except Exception:  # noqa: BLE001 - a broken __str__ must not hide that the actor crashed
-        return name
+        return kind.__name__

@@ -217,9 +217,10 @@ class Supervisor(Actor[M | SupervisorCommand], Generic[M]):
     @handles
     def _on_child_exited(self, signal: ChildExited) -> object:
         """A plain call in the common case, a restart of a single child: a tree may see thousands of them a second."""
+        cell = signal.cell
         if not self._children.is_news(signal):
             return None
-        if not signal.cell.started and failed_to_restart(signal.cell) and not signal.queued:
+        if not cell.started and not cell.queued and failed_to_restart(cell):
             self.__queue(signal)
             return None
         left = self._children.settle(signal)
@@ -234,7 +235,7 @@ class Supervisor(Actor[M | SupervisorCommand], Generic[M]):
 
     def __queue(self, signal: ChildExited) -> None:
         """Settle a failed restart behind what waits, so that commands are served between one attempt and the next."""
-        signal.queued = True
+        signal.cell.queued = True
         mailbox = self._cell.mailbox
         if mailbox.paused:
             mailbox.put_control(signal)

@@ -17,6 +17,9 @@ ASKERS: Final = 100
 SENDERS: Final = 100
 RING: Final = 1000
 
+WATCHED: Final = 1000
+"""Actors in a tree that is looked at; at four looks a second, 5 ms each are 2 % of a core."""
+
 
 @frozen
 class Tick:

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING
 import trio
 import trio.testing
 from attrs import frozen
-from bench.actor_case import ASKERS, BATCH, RING, SENDERS, Case, CrashError, Tick, on_trio
+from bench.actor_case import ASKERS, BATCH, RING, SENDERS, WATCHED, Case, CrashError, Tick, on_trio
 from bench.actor_meters import in_a_fresh_process, logged, open_bystander, resident
 
 from bluev_actors.actors import Actor, Ref, Request, child, handles, open_system
+from bluev_actors.actors.introspection import Lens
+from bluev_actors.actors.ref import cell_behind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
-    from bluev_actors.actors import ActorEvent
+    from bluev_actors.actors import ActorEvent, ActorSnapshot
+    from bluev_actors.actors.cell import Cell
 
 
 class Sink(Actor[Tick]):
@@ -271,6 +275,36 @@ async def memory(times: int) -> float:
         return (resident() - before) / times
 
 
+async def look(times: int) -> float:
+    """Milliseconds for each look at a tree of idle actors, as `watch_tree` takes them."""
+    return await _look(times, Lens)
+
+
+async def picture(times: int) -> float:
+    """Milliseconds for each whole picture of the same tree, as `System.tree` takes them."""
+    return await _look(times, Retina)
+
+
+class Retina(Lens):
+    """Forgets what it has seen."""
+
+    def look(self, cell: Cell[Any]) -> ActorSnapshot:
+        """Look for the first time."""
+        return Lens().look(cell)
+
+
+async def _look(times: int, make: Callable[[], Lens]) -> float:
+    async with open_system() as system:
+        for number in range(WATCHED):
+            await system.start(child(f"idle-{number}", Idle))
+        lens, root = make(), cell_behind(system.root)
+        lens.look(root)
+        began = perf_counter()
+        for _ in range(times):
+            lens.look(root)
+        return 1000 * (perf_counter() - began) / times
+
+
 CASES = (
     Case("ours: tell, async handler", on_trio(tell), 100_000),
     Case("ours: tell, plain handler", on_trio(tell_plain), 100_000),
@@ -283,5 +317,7 @@ CASES = (
     Case("ours: restart, watched", on_trio(restart_watched), 2_000),
     Case("ours: restart, logged", logged(on_trio(restart)), 2_000),
     Case("ours: spawn", on_trio(spawn), 2_000),
+    Case("ours: look", on_trio(look), 10),
+    Case("ours: picture", on_trio(picture), 10),
     Case("ours: memory", in_a_fresh_process(memory), 10_000, once=True),
 )

@@ -25,7 +25,7 @@ from attrs import asdict, frozen
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench import actor_floors, actor_ours
-from bench.actor_case import ASKERS, RING, SENDERS, Case
+from bench.actor_case import ASKERS, RING, SENDERS, WATCHED, Case
 from bench.actor_meters import crashes_logged
 
 PEERS = ("pykka", "triotp")
@@ -92,6 +92,7 @@ DUELS = (
     Duel("restart, logged: the same, logged", "ours: restart, logged", "floor: restart, logged"),
     Duel("restart: triotp", "ours: restart", "triotp: restart", Goal(ratio=2)),
     Duel("spawn and stop: task, scope, channel", "ours: spawn", "floor: spawn", Goal(ratio=0.6)),
+    Duel(f"tree of {WATCHED}, a look again: a whole picture", "ours: look", "ours: picture", Goal(figure=5), "ms"),
     Duel("memory, idle: task, scope, channel", "ours: memory", "floor: memory", Goal(figure=8192), "B"),
 )
 

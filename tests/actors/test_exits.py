@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import gc
+from weakref import WeakSet
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluev_actors.actors.exits import Exit, ExitAs, ExitKind, Ignore, Shutdown, describe
+from bluev_actors.actors.exits import (
+    Exit,
+    ExitAs,
+    ExitKind,
+    Ignore,
+    Remains,
+    Shutdown,
+    describe,
+    describe_remains,
+    remains_of,
+)
 
 EXITS = st.builds(
     Exit,
@@ -90,3 +103,53 @@ def test_any_exit_can_be_wanted(kind: ExitKind) -> None:
 def test_an_error_as_a_line(error: BaseException | None, text: str) -> None:
     """It never fails, so nothing can hide that an actor crashed."""
     assert describe(error) == text
+
+
+class Own(Exception):  # noqa: N818 - it only has to have a text of its own
+    """An exception that makes its own text."""
+
+    def __str__(self) -> str:
+        return "my own words"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("oh"), ValueError(), ValueError("a", 1), KeyError("k"), OSError(2, "gone"), Own("x"), Mute(), None],
+    ids=["text", "empty", "two", "key", "os", "own", "mute", "none"],
+)
+def test_what_is_kept_of_an_error_tells_the_same(error: BaseException | None) -> None:
+    """Its text can be made later, from what was kept of it, and is the same as at once."""
+    assert describe_remains(remains_of(error)) == describe(error)
+
+
+@given(args=st.lists(st.text(max_size=5) | st.integers() | st.none(), max_size=3))
+def test_any_plain_error_tells_the_same_later(args: list[object]) -> None:
+    """Whatever it was raised with."""
+    assert describe_remains(remains_of(RuntimeError(*args))) == describe(RuntimeError(*args))
+
+
+def test_no_frame_is_kept() -> None:
+    """What is kept of a crash does not keep the actor that crashed alive."""
+
+    class Heavy:
+        """Lives in a frame that an exception comes through."""
+
+    alive = WeakSet[Heavy]()
+
+    def crash() -> Remains:
+        heavy = Heavy()
+        alive.add(heavy)
+        try:
+            raise ValueError("oh")  # noqa: TRY301 - the frame is what it is about
+        except ValueError as error:
+            return remains_of(error)
+
+    kept = crash()
+    gc.collect()
+    assert len(alive) == 0
+    assert describe_remains(kept) == "ValueError: oh"
+
+
+def test_a_text_that_cannot_be_made_later() -> None:
+    """Arguments may be broken too; then the name of the class is all there is to tell."""
+    assert describe_remains(remains_of(ValueError(Mute()))) == "ValueError"
