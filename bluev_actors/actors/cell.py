@@ -16,7 +16,17 @@ from bluev_actors.actors.call import Call, Envelope
 from bluev_actors.actors.callbacks import ExitCallback, ExitCallbacks, nothing, tell_one
 from bluev_actors.actors.events import ActorCrashed, ActorRestarted, ActorStarted, ActorStopped, DeadLetter
 from bluev_actors.actors.exits import Exit, ExitKind, Remains, describe, describe_remains, remains_of
-from bluev_actors.actors.lifecycle import ALIVE, MOVES, State, refuse_move
+from bluev_actors.actors.lifecycle import (
+    ALIVE,
+    EXITED,
+    MOVES,
+    RUNNING,
+    STARTING,
+    STOPPED,
+    STOPPING,
+    State,
+    refuse_move,
+)
 from bluev_actors.actors.mailbox import Mailbox
 from bluev_actors.actors.ref import Ref
 from bluev_actors.actors.restart import RestartWindow
@@ -34,6 +44,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _CUT = Exit(ExitKind.KILLED)
+_CRASHED: Final = ExitKind.CRASHED  # a plain name, because it is quicker to find
 
 DEFAULT_GRACE: Final = 5.0
 """Seconds that an actor has to end if its contract says nothing, as in OTP."""
@@ -131,7 +142,7 @@ class Cell(Generic[M]):
         self.kind = spec.kind
         self.mailbox: Mailbox[M | Envelope] = Mailbox(spec.mailbox, path, spec.overflow, self._on_drop(spec))
         self.window = None if spec.budget is None else RestartWindow(spec.budget)
-        self.state = State.EXITED
+        self.state = EXITED
         self.incarnation = incarnation
         self._crash: Remains = ""
         self.failures = 0
@@ -172,7 +183,7 @@ class Cell(Generic[M]):
 
     def begin(self) -> None:
         """Prepare the next incarnation; those who wait for an answer of the last one are told that it is over."""
-        self._move(State.STARTING)
+        self._move(STARTING)
         if self.incarnation:
             self._lose_calls_at_hand(self._restarting)
             self._reset()
@@ -204,7 +215,7 @@ class Cell(Generic[M]):
             return
         self._asked = reason
         grace = self.grace
-        if grace and (self.receiving or self.state is State.STOPPING):
+        if grace and (self.receiving or self.state is STOPPING):
             self.leaving = True
             self.mailbox.ring()
             if not self._ends_at_once:
@@ -220,10 +231,10 @@ class Cell(Generic[M]):
 
     def finish(self) -> None:
         """Give the actor up for good: its mailbox is closed and everybody who waits for it is told."""
-        if self.state is State.STOPPED:
+        if self.state is STOPPED:
             return
         last = self.exit = self.exit or Exit(ExitKind.SHUTDOWN, reason=self.stop_reason or "")
-        self._move(State.STOPPED)
+        self._move(STOPPED)
         self.restart_at = None
         for left in self.mailbox.close(self._why_stopped):
             self._lose(left, self._why_stopped())
@@ -253,7 +264,7 @@ class Cell(Generic[M]):
 
     def running(self) -> None:
         """It has started, and whoever waits for that is told."""
-        self._move(State.RUNNING)
+        self._move(RUNNING)
         self.started = True
         self.started_at = self.system.now()
         if self.starter is not None:
@@ -267,8 +278,8 @@ class Cell(Generic[M]):
 
     def stopping(self) -> None:
         """It takes no more messages."""
-        if self.state is not State.STOPPING:
-            self._move(State.STOPPING)
+        if self.state is not STOPPING:
+            self._move(STOPPING)
 
     def outcome(self, result: object) -> Exit:
         """The exit of an incarnation whose scope has closed without an exception."""
@@ -283,17 +294,17 @@ class Cell(Generic[M]):
         self.task = None  # its context leads back here, and a circle would wait for the garbage collector
         self.waiting = self.timers = None
         self.exit = exit
-        if exit.kind is ExitKind.CRASHED:
+        if exit.kind is _CRASHED:
             self._note_crash(exit)
         if self.drain_by is not None and self.system.now() >= self.drain_by:
             self.stop_reason = self.stop_reason or "did not drain in time"
-        self._move(State.EXITED)
+        self._move(EXITED)
         if self._ties is not None or self._on_exit is not None:
             self._tell_of_exit(exit)
 
     def report(self, exit: Exit) -> None:
         """Tell the supervisor, whose the next move is."""
-        if self.supervisor is not None and self.supervisor.state is not State.STOPPED:
+        if self.supervisor is not None and self.supervisor.state is not STOPPED:
             self.supervisor.mailbox.put_control(ChildExited(self, exit))
 
     def defer(self, call: Call[Any]) -> None:
@@ -349,7 +360,7 @@ class Cell(Generic[M]):
         if self.drain_by is not None:
             self.drain_by = min(by, self.drain_by)
             self._limit_drain(self.drain_by)
-        if self.drain_by is not None or self.stop_reason is not None or self.state is State.STOPPED:
+        if self.drain_by is not None or self.stop_reason is not None or self.state is STOPPED:
             return
         if not self._can_drain(by):
             self.request_stop(reason or "drained")
@@ -365,7 +376,7 @@ class Cell(Generic[M]):
         """Whether there is anybody to handle what waits, and time for it."""
         if self.restart_at is not None:
             return self.restart_at <= by
-        return self.state is not State.RUNNING or self._takes_messages
+        return self.state is not RUNNING or self._takes_messages
 
     def leave_drained(self) -> None:
         """All that waited is handled: it ends for good."""
@@ -402,7 +413,7 @@ class Cell(Generic[M]):
     @property
     def unanswering(self) -> bool:
         """Whether an ask would wait in vain: it is on its way out, or comes back only later."""
-        return self.state is State.STOPPING or self.restart_at is not None
+        return self.state is STOPPING or self.restart_at is not None
 
     def refusal(self, message: object) -> ActorStoppedError | ActorRestartingError:
         """Why it cannot answer now."""
@@ -415,7 +426,7 @@ class Cell(Generic[M]):
 
     async def gone(self) -> Exit:
         """Wait until it is gone for good."""
-        if self.state is not State.STOPPED:
+        if self.state is not STOPPED:
             # Whoever waits for the end is not woken by every move before it.
             if self._gone is None:
                 self._gone = trio.lowlevel.ParkingLot()
@@ -426,7 +437,7 @@ class Cell(Generic[M]):
 
     def when_stopped(self, callback: ExitCallback) -> Callable[[], None]:
         """Have a plain function called when it is gone for good, at once if it is; returns what undoes that."""
-        if self.exit is not None and self.state is State.STOPPED:
+        if self.exit is not None and self.state is STOPPED:
             tell_one(callback, self.exit, self.path)
             return nothing
         if self._on_stopped is None:
@@ -435,7 +446,7 @@ class Cell(Generic[M]):
 
     def when_exited(self, callback: ExitCallback) -> Callable[[], None]:
         """Have a plain function called whenever an incarnation is over; returns what undoes that."""
-        if self.state is State.STOPPED:
+        if self.state is STOPPED:
             return nothing
         if self._on_exit is None:
             self._on_exit = ExitCallbacks(self.path)

@@ -16,12 +16,13 @@ from bluev_actors.actors.cell import Cell, ChildExited
 from bluev_actors.actors.events import Offender, ReportContext, SupervisorReport
 from bluev_actors.actors.exits import Exit, ExitAs, ExitKind
 from bluev_actors.actors.incarnation import live
-from bluev_actors.actors.lifecycle import ALIVE, State
+from bluev_actors.actors.lifecycle import ALIVE, EXITED, STARTING, STOPPED, STOPPING
 from bluev_actors.actors.ref import Ref
 from bluev_actors.actors.restart import (
     ALONE,
     FORGET,
     KEEP_PLACE,
+    RESTART_ALONE,
     Decision,
     RestartWindow,
     Verdict,
@@ -130,10 +131,10 @@ class Children:
         if self._strategy == "dynamic":
             raise ActorError(f"{self._parent.path}: is dynamic, so its children have no places to be kept")
         cell = self.known(id)
-        restarts = cell.state is State.STARTING and cell.incarnation > 1 and cell.starter is None
-        if restarts or cell.state is State.EXITED:
+        restarts = cell.state is STARTING and cell.incarnation > 1 and cell.starter is None
+        if restarts or cell.state is EXITED:
             raise ChildRestartingError(f"{cell.path}: is about to be started again")
-        if cell.state is not State.STOPPED:
+        if cell.state is not STOPPED:
             raise ChildRunningError(f"{cell.path}: is not stopped but {cell.state.value}")
         return cell
 
@@ -167,7 +168,7 @@ class Children:
             raise ChildIdTakenError(f"{self._parent.path}: there is a child {spec.id!r} already")
         if self._limit is not None and len(self._cells) >= self._limit:
             raise ChildStartError(f"{self._parent.path}: there are {self._limit} children already")
-        if self._parent.state is State.STOPPING:
+        if self._parent.state is STOPPING:
             raise ChildStartError(f"{self._parent.path}: is stopping and starts no child")
         return self._place(spec, 0)
 
@@ -224,11 +225,7 @@ class Children:
     def is_news(self, signal: ChildExited) -> bool:
         """Whether the exit was not dealt with yet, or else the child waits for a restart that nobody wants any more."""
         cell = signal.cell
-        return (
-            cell.exit is signal.exit
-            and cell.state is State.EXITED
-            and (not cell.settled or cell.stop_reason is not None)
-        )
+        return cell.exit is signal.exit and cell.state is EXITED and (not cell.settled or cell.stop_reason is not None)
 
     def settle(self, signal: ChildExited) -> Coroutine[Any, Any, None] | None:
         """Do what follows from an exit that is news; returns what is left to be awaited, if anything is.
@@ -239,18 +236,18 @@ class Children:
         cell = signal.cell
         cell.settled = True
         decision = self._decide(cell, signal.exit)
-        verdict = decision.verdict
-        if verdict is Verdict.GIVE_UP:
-            raise ExitAs(self._resignation(cell))
-        if verdict is not Verdict.RESTART:
-            self._retire(cell, decision)
-        elif decision.group:
-            return self._restart_group(decision, cell)
-        elif cell.spec.backoff is not None and not cell.draining:
-            self._timers().start(self._delay([cell], cell), cell, key=cell)
-        else:
+        if decision is RESTART_ALONE and cell.spec.backoff is None:
             self.spawn(cell)
-        if self._broken_off is cell and cell.state is State.STOPPED:
+            return None
+        if decision.verdict is Verdict.GIVE_UP:
+            raise ExitAs(self._resignation(cell))
+        if decision.group:
+            return self._restart_group(decision, cell)
+        if decision is RESTART_ALONE:
+            self._restart_later(cell)
+        else:
+            self._retire(cell, decision)
+        if self._broken_off is cell and cell.state is STOPPED:
             # It will not be tried again, so those behind it wait for nothing.
             return self._start_due()
         return None
@@ -296,7 +293,7 @@ class Children:
         Raises:
             ExitAs: it is.
         """
-        others = [each.spec for each in self if each is not cell and each.state is not State.STOPPED]
+        others = [each.spec for each in self if each is not cell and each.state is not STOPPED]
         if self._strategy == "dynamic" and others:
             # The children of a dynamic supervisor are all of a kind, so all of them count.
             others = [cell.spec]
@@ -345,7 +342,7 @@ class Children:
             if cell.spec.id not in decision.start:
                 self.forget(cell)
             else:
-                due.add(self.renew(cell) if cell.state is State.STOPPED else cell)
+                due.add(self.renew(cell) if cell.state is STOPPED else cell)
         self._due = [cell for cell in self if cell in due]
 
     async def _start_due(self) -> None:
@@ -368,6 +365,13 @@ class Children:
 
     # --- restarting later ---
 
+    def _restart_later(self, cell: Cell[Any]) -> None:
+        """Start a child when the time that its backoff says is over; one that drains has no time for that."""
+        if cell.draining:
+            self.spawn(cell)
+        else:
+            self._timers().start(self._delay([cell], cell), cell, key=cell)
+
     def _delay(self, cells: Iterable[Cell[Any]], failed: Cell[Any]) -> float:
         """Note that children are started later, as the backoff of the one that failed says; returns when."""
         backoff = failed.spec.backoff or Backoff()
@@ -389,7 +393,7 @@ class Children:
         """Start a child whose delay is over, or the group that is due; returns what is left to be awaited."""
         if cell is None:
             return self._start_due()
-        if cell.state is State.EXITED and cell.restart_at is not None:
+        if cell.state is EXITED and cell.restart_at is not None:
             self.spawn(cell)
         return None
 
@@ -437,7 +441,7 @@ class Children:
             self._report("shutdown_error", cell)
 
     async def _kill(self) -> None:
-        left = [cell for cell in reversed(tuple(self)) if cell.state is not State.STOPPED]
+        left = [cell for cell in reversed(tuple(self)) if cell.state is not STOPPED]
         for cell in left:
             cell.kill("its supervisor was cancelled")
         for cell in left:

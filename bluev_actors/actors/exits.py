@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from attrs import define
 
@@ -23,6 +23,10 @@ class ExitKind(Enum):
     """It found that it is not needed now, and never started."""
 
 
+_CRASHED: Final = ExitKind.CRASHED  # plain names, because they are quicker to find
+_KILLED: Final = ExitKind.KILLED
+
+
 @define(eq=False)
 class Exit:
     """How an incarnation ended, and with what; not to be changed.
@@ -39,7 +43,7 @@ class Exit:
     @property
     def expected(self) -> bool:
         """Whether nothing went wrong: a transient child is not restarted after it."""
-        return self.kind is not ExitKind.CRASHED and self.kind is not ExitKind.KILLED
+        return self.kind is not _CRASHED and self.kind is not _KILLED
 
     def __str__(self) -> str:
         detail = self.reason or ("" if self.error is None else describe(self.error))
@@ -83,11 +87,17 @@ Remains: TypeAlias = tuple[type[BaseException], tuple[object, ...]] | str
 """What is kept of an exception: enough for its text, and none of the frames that it came through."""
 
 
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+
+
 def remains_of(error: BaseException | None) -> Remains:
     """What to keep of an exception; its text is made only when somebody wants to read it, unless it makes its own."""
-    if type(error).__str__ is BaseException.__str__ and error is not None:
-        return type(error), error.args
-    return describe(error)
+    if error is None or type(error).__str__ is not BaseException.__str__:
+        return describe(error)
+    for arg in error.args:
+        if arg.__class__ not in _PLAIN:  # it may lead to anything, such as to the actor that crashed
+            return describe(error)
+    return type(error), error.args
 
 
 def describe_remains(remains: Remains) -> str:

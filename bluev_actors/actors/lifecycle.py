@@ -29,6 +29,13 @@ class State(StrEnum):
     """Gone for good."""
 
 
+STARTING: Final = State.STARTING
+RUNNING: Final = State.RUNNING
+STOPPING: Final = State.STOPPING
+EXITED: Final = State.EXITED
+STOPPED: Final = State.STOPPED
+# The same as plain names, for the runtime: it costs 0.1 us to look one up in its class, and each restart needs a dozen.
+
 MOVES: Final[Mapping[State, frozenset[State]]] = {
     State.STARTING: frozenset({State.RUNNING, State.STOPPING, State.EXITED}),
     State.RUNNING: frozenset({State.STOPPING, State.EXITED}),

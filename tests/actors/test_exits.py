@@ -150,6 +150,21 @@ def test_no_frame_is_kept() -> None:
     assert describe_remains(kept) == "ValueError: oh"
 
 
+def test_nothing_that_it_was_raised_with_is_kept() -> None:
+    """What an exception carries may be anything, such as the actor itself."""
+
+    class Cargo:
+        """What an exception carries."""
+
+    alive, cargo = WeakSet[Cargo](), Cargo()
+    alive.add(cargo)
+    kept = remains_of(ValueError("oh", cargo))
+    del cargo
+    gc.collect()
+    assert len(alive) == 0
+    assert describe_remains(kept).startswith("ValueError: ('oh', ")
+
+
 def test_a_text_that_cannot_be_made_later() -> None:
     """Arguments may be broken too; then the name of the class is all there is to tell."""
     assert describe_remains(remains_of(ValueError(Mute()))) == "ValueError"
