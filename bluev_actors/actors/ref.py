@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import math
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_origin, overload
 
 import trio
 
 from bluev_actors.actors.call import Askable, Call
-from bluev_actors.errors import AskCycleError, AskTimeoutError, BluevError, UndeliveredError
+from bluev_actors.errors import AskCycleError, AskTimeoutError, BluevError, ChildNotFoundError, UndeliveredError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bluev_actors.actors.actor import Actor
     from bluev_actors.actors.cell import Cell
     from bluev_actors.actors.exits import Exit
     from bluev_actors.actors.lifecycle import State
     from bluev_actors.actors.mailbox import MailboxStatistics
 
 M_contra = TypeVar("M_contra", contravariant=True)
+M = TypeVar("M")
 R = TypeVar("R")
 
 own_cell: ContextVar[Cell[Any] | None] = ContextVar("bluev_actors_own_cell", default=None)
@@ -85,6 +87,32 @@ class Ref(Generic[M_contra]):
     def busy(self) -> bool:
         """Whether it has a message at hand."""
         return self._cell.handling is not None
+
+    @overload
+    def child(self, id: str) -> Ref[Any]: ...
+
+    @overload
+    def child(self, id: str, actor_class: type[Actor[M]]) -> Ref[M]: ...
+
+    def child(self, id: str, actor_class: type[Actor[Any]] | None = None) -> Ref[Any]:
+        """The ref of a child that it has now, if it is a supervisor; nobody is asked, so nobody waits.
+
+        Args:
+            id: the child's name.
+            actor_class: what the child is, so that type checkers know what its ref takes.
+
+        Raises:
+            ChildNotFoundError: it has no child of this id.
+            TypeError: the child is of another class.
+        """
+        children = self._cell.children
+        cell = None if children is None else children.find(id)
+        if cell is None:
+            raise ChildNotFoundError(f"{self.path}: there is no child {id!r}")
+        wanted = get_origin(actor_class) or actor_class or object
+        if cell.actor is not None and not isinstance(cell.actor, wanted):
+            raise TypeError(f"{cell.path} is no {wanted.__name__} but a {type(cell.actor).__name__}")
+        return Ref(cell)
 
     # --- messages ---
 

@@ -148,6 +148,8 @@ class ChildSpec:
         # One plain function: a supervisor may be asked for thousands of children a second.
         if not self.id:
             _refuse("id", self.id, "a name, which becomes a part of the child's path")
+        if not callable(self.factory):
+            _refuse("factory", self.factory, "a class or a function, which makes the actor anew for each incarnation")
         if self.restart not in RESTARTS:
             _refuse("restart", self.restart, f"one of {', '.join(RESTARTS)}")
         if self.shutdown is not None and not self.shutdown >= 0:

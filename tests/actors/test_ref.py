@@ -42,6 +42,7 @@ from bluev_actors.errors import (
     ActorStoppedError,
     AskCycleError,
     AskTimeoutError,
+    ChildNotFoundError,
     MailboxFullError,
     RefusedError,
 )
@@ -1410,3 +1411,36 @@ async def test_a_drain_while_it_cleans_up_after_a_crash(system: System) -> None:
     slow.drain("moving out", within=10)
     assert str(await slow.stopped()) == "shutdown (moving out)"
     assert (slow.incarnation, slow.mailbox.received, trio.current_time()) == (2, 3, 4)
+
+
+# --- the children of a supervisor ---
+
+
+async def test_the_ref_of_a_child(system: System) -> None:
+    """It is found at once by its id, with or without the class that type checkers want to know."""
+    await system.start(child("family", lambda: Supervisor[Never]([child("curious", lambda: AsksItsSupervisor([]))])))
+    family = system.root.child("family", Supervisor[Never])
+    assert family.child("curious", AsksItsSupervisor) == family.child("curious")
+    assert family.child("curious").path == "/family/curious"
+
+
+async def test_a_child_that_is_not_there(system: System) -> None:
+    """Neither a supervisor without it nor an actor that is none has it, nor one that is gone."""
+    family = await system.start(child("family", Supervisor[Never]))
+    curious = await system.start(child("curious", lambda: AsksItsSupervisor([])))
+    for parent in (family, curious):
+        with pytest.raises(ChildNotFoundError, match="there is no child 'nobody'"):
+            parent.child("nobody")
+    family.stop()
+    await family.stopped()
+    with pytest.raises(ChildNotFoundError, match="/family: there is no child 'a'"):
+        family.child("a")
+
+
+async def test_a_child_of_another_class(system: System) -> None:
+    """A wrong guess is an error where it is made; of one that is gone nobody can tell what it was."""
+    await system.start(child("curious", lambda: AsksItsSupervisor([])))
+    with pytest.raises(TypeError, match="/curious is no Supervisor but a AsksItsSupervisor"):
+        system.root.child("curious", Supervisor[Never])
+    await system.root.ask(StopChild("curious"))
+    assert system.root.child("curious", Supervisor[Never]).state is State.STOPPED

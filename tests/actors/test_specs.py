@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bluev_actors.actors import Actor
 from bluev_actors.actors.specs import Backoff, ChildSpec, Overflow, Restart, RestartBudget, child
 
 RESTARTS: tuple[Restart, ...] = get_args(Restart)
@@ -36,6 +37,12 @@ def test_child_is_the_contract() -> None:
         "significant": True,
     }
     assert child("a", object, **options) == ChildSpec("a", object, **options)
+
+
+def test_an_actor_is_no_factory() -> None:
+    """Each incarnation is a new actor, so what is wanted is something that makes one."""
+    with pytest.raises(ValueError, match="factory must be a class or a function"):
+        child("a", Actor[Any]())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - it is wrong
 
 
 def test_a_child_needs_a_name() -> None:

@@ -172,3 +172,16 @@ def watchers_look_at_anybody(counter: Counter, other: Ref[Add], down: Down) -> N
     """A monitor needs to know nothing of what the other takes."""
     counter.monitor(other).cancel()
     assert_type(down.ref, Ref[Any])
+
+
+class Adder(Actor[Add | Total]):
+    """Some actor."""
+
+
+def the_ref_of_a_child(family: Ref[SupervisorCommand]) -> None:
+    """Who says what a child is has a ref that knows it."""
+    adder = family.child("adder", Adder)
+    assert_type(adder, Ref[Add | Total])
+    adder.tell(Add(1))
+    adder.tell(Name())  # type: ignore[arg-type] # it takes no such message
+    assert_type(family.child("anybody"), Ref[Any])
