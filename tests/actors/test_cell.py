@@ -732,3 +732,26 @@ async def test_many_who_wait_for_the_same_end(system: System, cell_of: CellOf) -
     assert sorted(woken) == ["gone", "gone", "over", "over"]
     ref.when_exited(lambda _: woken.append("never"))()
     assert (await supervisor.stopped()).kind is ExitKind.SHUTDOWN
+
+
+async def test_a_pause_holds_back_messages_but_for_the_ends_of_children(system: System, cell_of: CellOf) -> None:
+    """What waits behind messages, because a restart failed, comes through before them."""
+    vase = cell_of(await system.start(child("vase", Fragile)))
+    shelf = cell_of(await system.start(child("shelf", Supervisor[Never])))
+    for item in ("first", ChildExited(vase, Exit(ExitKind.NORMAL)), "second"):
+        shelf.mailbox.put_last(item)
+    shelf.pause()
+    assert [type(item) for item in shelf.mailbox.drain()] == [ChildExited]
+    assert shelf.mailbox.paused
+    assert len(shelf.mailbox) == 2
+    shelf.mailbox.drain()
+    shelf.mailbox.resume()
+
+
+async def test_what_a_crash_is_remembered_by(system: System, cell_of: CellOf) -> None:
+    """Its text stays to be read until the next crash, and there is none before the first."""
+    ref = await system.start(Fragile)
+    assert cell_of(ref).last_crash == ""
+    ref.tell("oh")
+    await wait_all_tasks_blocked()
+    assert (cell_of(ref).last_crash, ref.incarnation) == ("ValueError: oh", 2)

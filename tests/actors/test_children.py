@@ -1607,3 +1607,15 @@ async def try_to(ref: Ref[Any], command: Request[Any]) -> None:
     """Send a command that may fail because a start does."""
     with suppress(ChildStartError):
         await ref.ask(command)
+
+
+async def test_one_that_drains_is_not_kept_waiting(system: System) -> None:
+    """A crash in the middle of a drain is followed by a restart at once, for there is work that waits."""
+    stage = Stage()
+    ref = await system.start(stage.spec("a", backoff=Backoff(first=60, limit=60)))
+    for message in ("crash", "work"):
+        ref.tell(message)
+    ref.drain("closing time")
+    assert str(await ref.stopped()) == "shutdown (closing time)"
+    assert (stage.got, ref.incarnation) == (["work"], 2)
+    assert trio.current_time() == 0

@@ -834,3 +834,13 @@ def check_same_refusal(put: Callable[[], None], expected: type[Exception] | None
     else:
         with pytest.raises(expected):
             put()
+
+
+@given(items=st.lists(st.integers(0, 9), max_size=12))
+def test_promoting(items: list[int]) -> None:
+    """Those that are meant go before all others, and neither they nor the others change their order."""
+    box = Mailbox[int](100)
+    for item in items:
+        box.put_nowait(item)
+    box.promote(lambda item: item % 3 == 0)
+    assert list(box.drain()) == sorted(items, key=lambda item: item % 3 != 0)
