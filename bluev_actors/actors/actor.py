@@ -125,7 +125,8 @@ class Actor(Generic[M]):
     def stash(self) -> None:
         """Put the message at hand aside, for later; if it is a request, its asker goes on waiting.
 
-        What was put aside takes up room in the mailbox, and outlives a crash.
+        What was put aside takes up room in the mailbox, and outlives a crash; only the asker of a request whose handler
+        crashes after all is told so.
 
         Raises:
             RuntimeError: there is no message at hand, or it was put aside already.

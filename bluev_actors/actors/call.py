@@ -69,7 +69,7 @@ class Call(Envelope, Generic[R]):
         target: who is asked.
     """
 
-    __slots__ = ("_answer", "_error", "_waiter", "blocking", "deferred", "done", "message", "target")
+    __slots__ = ("_answer", "_error", "_waiter", "blocking", "deferred", "done", "message", "target", "timed")
 
     def __init__(self, message: Askable[Any, R], target: Cell[Any]) -> None:
         self.message = message
@@ -78,6 +78,8 @@ class Call(Envelope, Generic[R]):
         """Whether it is answered, failed, or no longer waited for."""
         self.deferred = False
         """Whether its handler has left the answer for later."""
+        self.timed = False
+        """Whether its system's deadlines are to be told when it is done."""
         self.blocking = False
         """Whether the asker is an actor that does nothing else until the answer comes."""
         self._answer: R | None = None
@@ -121,18 +123,21 @@ class Call(Envelope, Generic[R]):
         return cast("R", self._answer)
 
     def _settle(self) -> None:
-        self.done = True
-        if self.deferred:
-            self.target.forget_call(self)
+        self._finish()
         if self._waiter is not None:
             trio.lowlevel.reschedule(self._waiter)
             self._waiter = None
 
-    def _abandon(self, _: object) -> trio.lowlevel.Abort:
+    def _finish(self) -> None:
         self.done = True
-        self._waiter = None
         if self.deferred:
             self.target.forget_call(self)
+        if self.timed:
+            self.target.system.deadlines.release()
+
+    def _abandon(self, _: object) -> trio.lowlevel.Abort:
+        self._finish()
+        self._waiter = None
         return trio.lowlevel.Abort.SUCCEEDED
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import trio
 
-from bluev_actors.actors.call import Call, Envelope
+from bluev_actors.actors.call import Call, Envelope, is_call
 from bluev_actors.actors.callbacks import ExitCallback, ExitCallbacks, nothing, tell_one
 from bluev_actors.actors.events import ActorCrashed, ActorRestarted, ActorStarted, ActorStopped, DeadLetter
 from bluev_actors.actors.exits import Exit, ExitKind, Remains, describe, describe_remains, remains_of
@@ -30,7 +30,7 @@ from bluev_actors.actors.lifecycle import (
 from bluev_actors.actors.mailbox import Mailbox
 from bluev_actors.actors.ref import Ref
 from bluev_actors.actors.restart import RestartWindow
-from bluev_actors.errors import ActorRestartingError, ActorStoppedError, MailboxFullError
+from bluev_actors.errors import ActorRestartingError, ActorStoppedError, ChildStartError, MailboxFullError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,11 +95,14 @@ class Cell(Generic[M]):
         "children",
         "drain_by",
         "drain_reason",
+        "established",
         "exit",
         "failures",
+        "farewell",
         "handling",
         "handling_since",
         "has_timers",
+        "held",
         "incarnation",
         "kind",
         "leaving",
@@ -152,6 +155,7 @@ class Cell(Generic[M]):
         self.drain_reason = ""
         self.starter: Call[Ref[Any]] | None = None
         self.supervises = False
+        self.established = False
         self._deferred: set[Call[Any]] | None = None
         self._moved: trio.lowlevel.ParkingLot | None = None
         self._gone: trio.lowlevel.ParkingLot | None = None
@@ -168,7 +172,8 @@ class Cell(Generic[M]):
         self.children: Children | None = None
         self.exit: Exit | None = None
         self.prepared = self.started = self.receiving = self.leaving = False
-        self.has_timers = self.armed = self.settled = self.queued = False
+        self.has_timers = self.armed = self.settled = self.queued = self.held = False
+        self.farewell: trio.CancelScope | None = None
         self.started_at = self.handling_since = 0.0
         self.handling: object = None
         self.timers: Timers[M] | None = None
@@ -206,6 +211,12 @@ class Cell(Generic[M]):
         self._lose_calls_at_hand(self._restarting)
         self.refuse_calls()
 
+    def hold(self) -> None:
+        """Note that it is started again only with its siblings, which may wait for its answers while they end."""
+        self.held = True
+        self._lose_calls_at_hand(self._restarting)
+        self.refuse_calls()
+
     def leave(self, reason: str) -> None:
         """Ask the incarnation to end: after its message at hand, or at once if it takes no messages.
 
@@ -215,6 +226,8 @@ class Cell(Generic[M]):
             return
         self._asked = reason
         grace = self.grace
+        if grace and self.waits_for is not None and self.waits_for.state is STARTING:
+            self.waits_for.leave(reason)  # or it would not come to its own end before the child has started
         if grace and (self.receiving or self.state is STOPPING):
             self.leaving = True
             self.mailbox.ring()
@@ -225,7 +238,9 @@ class Cell(Generic[M]):
             self._cancel(Exit(ExitKind.SHUTDOWN if grace else ExitKind.KILLED, reason=reason))
 
     def kill(self, reason: str) -> None:
-        """Cancel the incarnation now."""
+        """Cancel the incarnation now, and a supervisor's polite end of its children too."""
+        if self.farewell is not None:
+            self.farewell.cancel(reason=reason)
         if not self.scope.cancel_called:
             self._cancel(Exit(ExitKind.KILLED, reason=reason))
 
@@ -236,6 +251,7 @@ class Cell(Generic[M]):
         last = self.exit = self.exit or Exit(ExitKind.SHUTDOWN, reason=self.stop_reason or "")
         self._move(STOPPED)
         self.restart_at = None
+        self._answer_starter()
         for left in self.mailbox.close(self._why_stopped):
             self._lose(left, self._why_stopped())
         self._lose_calls_at_hand(self._stopped)
@@ -248,6 +264,22 @@ class Cell(Generic[M]):
         if self._on_stopped is not None:
             self._on_stopped.tell(last)
         self._on_stopped = self._on_exit = None
+
+    def _answer_starter(self) -> None:
+        """Tell whoever waits for its start that there will be none."""
+        starter, self.starter = self.starter, None
+        if starter is None:
+            return
+        if self.exit is not None and self.exit.kind is ExitKind.IGNORED:
+            starter.answer(Ref(self))
+        else:
+            starter.fail(self.start_error())
+
+    def start_error(self) -> ChildStartError:
+        """The error of one that did not start, caused by what went wrong."""
+        error = ChildStartError(f"{self.path}: did not start: {self.exit}")
+        error.__cause__ = None if self.exit is None else self.exit.error
+        return error
 
     async def start_settled(self) -> bool:
         """Wait until it has started, or failed to and is over; returns which."""
@@ -265,7 +297,7 @@ class Cell(Generic[M]):
     def running(self) -> None:
         """It has started, and whoever waits for that is told."""
         self._move(RUNNING)
-        self.started = True
+        self.started = self.established = True
         self.started_at = self.system.now()
         if self.starter is not None:
             self.starter.answer(Ref(self))
@@ -326,8 +358,8 @@ class Cell(Generic[M]):
         return self._ties.enter(end)
 
     def refuse_calls(self) -> None:
-        """Fail the calls that wait in the mailbox: they would wait in vain, and perhaps be waited for."""
-        for item in self.mailbox:
+        """Fail the calls that wait in the mailbox, or for room in it: in vain, and perhaps they are waited for."""
+        for item in (*self.mailbox, *self.mailbox.turn_away(is_call)):
             if isinstance(item, Envelope):
                 item.lose(self.refusal)
 
@@ -413,13 +445,15 @@ class Cell(Generic[M]):
     @property
     def unanswering(self) -> bool:
         """Whether an ask would wait in vain: it is on its way out, or comes back only later."""
-        return self.state is STOPPING or self.restart_at is not None
+        return self.state is STOPPING or self.held or self.restart_at is not None
 
     def refusal(self, message: object) -> ActorStoppedError | ActorRestartingError:
         """Why it cannot answer now."""
         if self.restart_at is not None:
             wait = max(0.0, self.restart_at - self.system.now())
             return ActorRestartingError(f"{self.path}: is started again in {wait:.3g} s ({self.exit})")
+        if self.held:
+            return ActorRestartingError(f"{self.path}: is started again with its siblings ({self.exit})")
         if self.stop_reason is None and self.spec.restart != "temporary":
             return ActorRestartingError(f"{self.path}: is stopping")
         return ActorStoppedError(self.path, message, f"is stopping: {self.stop_reason or 'its work is over'}")
@@ -507,7 +541,7 @@ class Cell(Generic[M]):
                 child.request_stop(reason)
 
     def _limit_drain(self, at: float) -> None:
-        if at < self.scope.deadline:
+        if at < self.scope.deadline and not self.scope.cancel_called:
             self._cut = Exit(ExitKind.KILLED, reason="did not drain in time")
             self.scope.deadline = at
 
@@ -540,6 +574,7 @@ class Cell(Generic[M]):
     def _lose_calls_at_hand(self, error_for: Callable[[object], Exception]) -> None:
         if isinstance(self.handling, Envelope):
             self.handling.lose(error_for)
+        self.handling = None
         if self._deferred is not None:
             deferred, self._deferred = self._deferred, None
             for call in deferred:

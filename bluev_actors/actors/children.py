@@ -17,7 +17,6 @@ from bluev_actors.actors.events import Offender, ReportContext, SupervisorReport
 from bluev_actors.actors.exits import Exit, ExitAs, ExitKind
 from bluev_actors.actors.incarnation import live
 from bluev_actors.actors.lifecycle import ALIVE, EXITED, STARTING, STOPPED, STOPPING
-from bluev_actors.actors.ref import Ref
 from bluev_actors.actors.restart import (
     ALONE,
     FORGET,
@@ -35,6 +34,7 @@ from bluev_actors.actors.specs import Backoff
 from bluev_actors.actors.timers import Timers
 from bluev_actors.errors import (
     ActorError,
+    AskCycleError,
     BadChildSpecError,
     ChildIdTakenError,
     ChildNotFoundError,
@@ -194,6 +194,8 @@ class Children:
         """Give a child that is gone a new cell in its old place."""
         fresh = self._place(cell.spec, cell.incarnation)
         fresh.supervises = cell.supervises
+        fresh.established = True
+        fresh.exit = cell.exit
         return fresh
 
     def spawn(self, cell: Cell[Any]) -> None:
@@ -209,7 +211,7 @@ class Children:
             return
         if not _ignored(cell):
             self._report("start_error", cell)
-            raise start_error(cell)
+            raise cell.start_error()
         self._retire(cell, retire(cell.spec, self._strategy))
 
     async def _started(self, cell: Cell[Any]) -> bool:
@@ -259,7 +261,7 @@ class Children:
 
     def _decide(self, cell: Cell[Any], exit: Exit) -> Decision:
         if cell.starter is not None:
-            return self._decide_first_start(cell, cell.starter)
+            return self._decide_first_start(cell)
         if cell.stop_reason is not None:
             if cell.started and cell.restart_at is None and not ended_as_asked(cell.spec, exit):
                 self._report("shutdown_error", cell)
@@ -278,14 +280,11 @@ class Children:
             self._end_with(cell, decision)
         return decision
 
-    def _decide_first_start(self, cell: Cell[Any], starter: Any) -> Decision:  # noqa: ANN401 - a call for a ref
+    def _decide_first_start(self, cell: Cell[Any]) -> Decision:
         """A child that somebody waits for ended before it had started: that is no restart, and only they hear of it."""
-        cell.starter = None
         if _ignored(cell):
-            starter.answer(Ref(cell))
             return retire(cell.spec, self._strategy)
-        starter.fail(start_error(cell))
-        return FORGET if cell.incarnation == 1 or self._strategy == "dynamic" else KEEP_PLACE
+        return KEEP_PLACE if cell.established and self._strategy != "dynamic" else FORGET
 
     def _end_with(self, cell: Cell[Any], decision: Decision) -> None:
         """End the supervisor if it is to end with this significant child.
@@ -333,10 +332,15 @@ class Children:
     async def _end_group(self, decision: Decision) -> None:
         """End a group in reverse order, forget its temporary members, and note the others as due."""
         group = [self._cells[id_] for id_ in decision.group]
+        for cell in group:
+            if cell.state is EXITED:
+                cell.hold()
         for cell in reversed(group):
             if cell.state in ALIVE:
                 cell.leave("restarted with its siblings")
             await self._over(cell)
+            if cell.state is EXITED:
+                cell.hold()
         due = set(self._due)
         for cell in group:
             if cell.spec.id not in decision.start:
@@ -429,9 +433,10 @@ class Children:
 
         One that had ended by itself just before, and whose exit nobody has settled yet, is among those.
         """
-        if cell.settled:
+        if cell.settled and cell.state not in ALIVE:
             return
         cell.settled = True
+        self._break_circle(cell)
         self._parent.waits_for = cell
         try:
             await cell.over()
@@ -439,6 +444,12 @@ class Children:
             self._parent.waits_for = None
         if cell.started and cell.exit is not None and not ended_as_asked(cell.spec, cell.exit):
             self._report("shutdown_error", cell)
+
+    def _break_circle(self, cell: Cell[Any]) -> None:
+        """Fail what a child that is to end has asked its supervisor, which waits for that end and answers nothing."""
+        call = cell.waiting
+        if call is not None and call.blocking and call.target is self._parent:
+            call.fail(AskCycleError((cell.path, self._parent.path, cell.path)))
 
     async def _kill(self) -> None:
         left = [cell for cell in reversed(tuple(self)) if cell.state is not STOPPED]
@@ -481,10 +492,3 @@ def failed_to_restart(cell: Cell[Any]) -> bool:
 
 def _ignored(cell: Cell[Any]) -> bool:
     return cell.exit is not None and cell.exit.kind is ExitKind.IGNORED
-
-
-def start_error(cell: Cell[Any]) -> ChildStartError:
-    """The error of a child that did not start, caused by what went wrong."""
-    error = ChildStartError(f"{cell.path}: did not start: {cell.exit}")
-    error.__cause__ = None if cell.exit is None else cell.exit.error
-    return error

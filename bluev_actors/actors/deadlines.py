@@ -2,7 +2,7 @@
 
 A cancel scope around each ask would cost a third of the ask. Here it costs one push on a heap, which is next to
 nothing, because what is asked later is mostly due later too. Calls that are answered in time stay in the heap until
-they are due, or until there are too many of them and all are swept out at once.
+no call is open, or until there are too many of them and all are swept out at once.
 """
 
 from __future__ import annotations
@@ -26,11 +26,14 @@ _SWEEP: Final = 1024
 class Deadlines:
     """Fails each call that is not answered in time."""
 
-    __slots__ = ("_closed", "_heap", "_orders", "_scope", "_sweep_at")
+    __slots__ = ("_closed", "_heap", "_jumps", "_open", "_orders", "_scope", "_sweep_at")
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, float, Call[Any]]] = []
         self._orders = count()
+        self._open = 0
+        # Only a clock that jumps minds a deadline that nobody waits for any more, and taking it back costs 7 us an ask.
+        self._jumps = hasattr(trio.lowlevel.current_clock(), "autojump_threshold")
         self._sweep_at = _SWEEP
         self._closed = False
         # Shielded: when a program is cancelled, its actors still ask each other while they stop.
@@ -49,11 +52,21 @@ class Deadlines:
             spent: how many of them have passed already.
         """
         at = trio.current_time() + timeout - spent
+        call.timed = True
+        self._open += 1
         heappush(self._heap, (at, next(self._orders), timeout, call))
         if len(self._heap) > self._sweep_at:
             self._sweep()
         if at < self._scope.deadline:  # noqa: PLR1730 - setting it costs far more than the comparison
             self._scope.deadline = at
+
+    def release(self) -> None:
+        """One of the calls is done; when none is open, there is nothing to keep."""
+        self._open -= 1
+        if not self._open:
+            self._heap.clear()
+            if self._jumps:
+                self._scope.deadline = math.inf
 
     async def run(self) -> None:
         """Keep the time until `close`."""
@@ -74,12 +87,11 @@ class Deadlines:
 
     def _expire(self, now: float) -> float:
         """Fail what is due; returns when the next is."""
-        heap = self._heap
-        while heap and (heap[0][3].done or heap[0][0] <= now):
-            _, _, timeout, call = heappop(heap)
+        while self._heap and (self._heap[0][3].done or self._heap[0][0] <= now):
+            _, _, timeout, call = heappop(self._heap)
             if not call.done:
                 call.fail(_late(call, timeout))
-        return heap[0][0] if heap else math.inf
+        return self._heap[0][0] if self._heap else math.inf
 
 
 def _late(call: Call[Any], timeout: float) -> AskTimeoutError:

@@ -110,6 +110,8 @@ def _in_same_order(old: Sequence[str], new: Sequence[str]) -> set[str]:
 def patch(tree: ActorSnapshot, deltas: Iterable[Delta]) -> ActorSnapshot:
     """Make changes in a picture; the result is a new one.
 
+    Actors are told apart by their paths, so two whose ids make the same path, by a slash in one of them, are mixed up.
+
     Raises:
         KeyError: a change is about an actor that is not in the picture.
     """

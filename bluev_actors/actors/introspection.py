@@ -128,6 +128,7 @@ def _marks(cell: Cell[Any], now: float) -> _Marks:
     """
     window = cell.window if cell.children is None else cell.children.window
     return (
+        cell.kind,
         cell.state,
         cell.incarnation,
         cell.handling is None,
@@ -136,7 +137,7 @@ def _marks(cell: Cell[Any], now: float) -> _Marks:
         cell.last_crash,
         cell.restart_at,
         cell.draining,
-        None if window is None else window.count(now),
+        None if window is None else (window.budget, window.count(now)),
         cell.mailbox.marks(),
     )
 

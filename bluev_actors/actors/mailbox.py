@@ -216,6 +216,15 @@ class Mailbox(Generic[M]):
         if not putter.accepted:
             raise self._refusal(item)
 
+    def turn_away(self, is_meant: Callable[[M], bool]) -> list[M]:
+        """Refuse those who wait for room with something that is meant; returns what they wanted to put."""
+        turned = [putter for putter in self._putters or () if is_meant(putter.item)]
+        for putter in turned:
+            if self._putters is not None:
+                self._putters.remove(putter)
+            trio.lowlevel.reschedule(putter.task)
+        return [putter.item for putter in turned]
+
     # --- receiving ---
 
     async def ready(self) -> None:
@@ -261,6 +270,11 @@ class Mailbox(Generic[M]):
         return list(self.drain(len(self._urgent or ()) + limit))
 
     # --- pausing and putting aside ---
+
+    @property
+    def drops_oldest(self) -> bool:
+        """Whether what has waited longest may be dropped."""
+        return self._overflow == "drop_oldest"
 
     @property
     def paused(self) -> bool:

@@ -198,6 +198,8 @@ class Ref(Generic[M_contra]):
             else:
                 self._mailbox.put_nowait(call)
         except UndeliveredError as error:
+            if call.done:  # it was turned away while it waited for room, with an error of its own
+                return await call.wait()
             error.undelivered = call.message
             raise
         if timeout != math.inf:
@@ -230,8 +232,8 @@ class Ref(Generic[M_contra]):
     def drain(self, reason: str = "", *, within: float = math.inf) -> None:
         """Ask it to end for good when it has handled all that waits; it takes nothing new.
 
-        A supervisor drains its children in reverse order, and then ends. `stop` cuts a drain short. Does not wait:
-        `stopped` does.
+        A supervisor drains its children in reverse order, and then ends; one that crashes meanwhile is not started
+        again, and what waited for it becomes dead letters. `stop` cuts a drain short. Does not wait: `stopped` does.
 
         Args:
             reason: why, for those who are refused meanwhile and for the exit.

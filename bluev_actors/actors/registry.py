@@ -103,7 +103,7 @@ class Registry:
         a slow member must neither hold up the publisher nor cost the others theirs.
 
         Returns:
-            How many members' mailboxes took it.
+            How many members' mailboxes took it, those included whose overflow policy dropped it.
         """
         return sum(_takes(member, message) for member in self.members(topic))
 

@@ -31,7 +31,7 @@ class RestartWindow:
 
     def __init__(self, budget: RestartBudget) -> None:
         self.budget = budget
-        self._restarts: deque[float] = deque(maxlen=budget.intensity + 1)
+        self._restarts: deque[float] = deque(maxlen=int(budget.intensity) + 1)
 
     def allows(self, now: float) -> bool:
         """Count a restart at `now`, in seconds, and say whether the budget still holds."""

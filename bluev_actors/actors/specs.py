@@ -1,7 +1,7 @@
 """The contract between a child and its supervisor, and the budgets and delays it may name.
 
-Everything is checked when it is made, so a wrong contract is an error where it was written, not where it is used.
-All is checked when it is made, so that a mistake is found on the line that makes it.
+Everything is checked when it is made, so a wrong contract is an error where it was written, not where it is used. The
+meaning of each policy is OTP's; `backoff`, `budget` and `overflow` have no counterpart there and are off by default.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class RestartBudget:
     period: float = 5.0
 
     def __attrs_post_init__(self) -> None:
-        if not self.intensity >= 0:
-            _refuse("intensity", self.intensity, "a number of restarts")
+        if self.intensity != self.intensity // 1 or not 0 <= self.intensity < math.inf:
+            _refuse("intensity", self.intensity, "a whole number of restarts")
         if not self.period > 0:
             _refuse("period", self.period, "more than 0 seconds")
 

@@ -237,7 +237,7 @@ class Supervisor(Actor[M | SupervisorCommand], Generic[M]):
         """Settle a failed restart behind what waits, so that commands are served between one attempt and the next."""
         signal.cell.queued = True
         mailbox = self._cell.mailbox
-        if mailbox.paused:
+        if mailbox.paused or mailbox.drops_oldest:
             mailbox.put_control(signal)
         else:
             mailbox.put_last(signal)
@@ -299,7 +299,7 @@ class Supervisor(Actor[M | SupervisorCommand], Generic[M]):
         # One that was asked to stop before it took messages is cancelled; its children end in their order even so.
         shield = cell.stops_politely
         until = trio.current_time() + cell.grace if shield else float("inf")
-        with trio.CancelScope(shield=shield, deadline=until):
+        with trio.CancelScope(shield=shield, deadline=until) as cell.farewell:
             await self._children.end()
 
 

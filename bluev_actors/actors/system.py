@@ -73,6 +73,8 @@ class System:
     async def drain(self, reason: str = "", *, within: float = math.inf) -> None:
         """Have every actor handle what waits for it and take nothing new, in reverse order, and then end.
 
+        With the actors the block of `open_system` ends: what is left of it is cancelled.
+
         Args:
             reason: why, for those who are refused meanwhile.
             within: seconds after which whoever is left is cancelled.

@@ -51,6 +51,7 @@ from bluev_actors.errors import (
     ActorError,
     ActorRestartingError,
     ActorStoppedError,
+    AskCycleError,
     BadChildSpecError,
     ChildIdTakenError,
     ChildNotFoundError,
@@ -1619,3 +1620,203 @@ async def test_one_that_drains_is_not_kept_waiting(system: System) -> None:
     assert str(await ref.stopped()) == "shutdown (closing time)"
     assert (stage.got, ref.incarnation) == (["work"], 2)
     assert trio.current_time() == 0
+
+
+# --- nobody waits in vain ---
+
+
+class Dependent(Actor[str]):
+    """Asks somebody a question when it is told to, and notes what it hears."""
+
+    def __init__(self, whom: Callable[[], Ref[Any]], heard: list[object]) -> None:
+        self.whom, self.heard = whom, heard
+
+    async def receive(self, message: str) -> None:
+        """Ask, and wait as long as it takes."""
+        del message
+        try:
+            self.heard.append(await self.whom().ask(Ask(), timeout=math.inf))
+        except ActorError as error:
+            self.heard.append(type(error))
+
+
+class Oracle(Actor[Ask]):
+    """Breaks over every question, after a while."""
+
+    @handles
+    async def on_ask(self, _: Ask) -> str:
+        """Think, and break."""
+        await trio.sleep(1)
+        raise ValueError("too hard")
+
+
+async def test_who_starts_a_child_that_a_group_forgets_is_told() -> None:
+    """A temporary child whose start is under way vanishes with its group, and nobody waits for it any longer."""
+    stage = Stage(start_time=1)
+    async with open_system(stage.spec("a"), strategy="one_for_all") as system:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(tell_after, 0.5, system.root.child("a"), "crash")
+            with pytest.raises(ChildStartError, match="restarted with its siblings"):
+                await system.start(stage.spec("b", restart="temporary"))
+        assert trio.current_time() == 1.5
+
+
+async def tell_after(seconds: float, ref: Ref[Any], message: object) -> None:
+    """Tell somebody something later."""
+    await trio.sleep(seconds)
+    ref.tell(message)
+
+
+async def test_a_first_start_that_a_group_restart_repeats_and_that_fails_is_forgotten() -> None:
+    """It never lived, so it has no place to keep, though it was tried twice."""
+    stage = Stage(start_time=1)
+    async with open_system(stage.spec("a"), strategy="one_for_all") as system, trio.open_nursery() as nursery:
+        nursery.start_soon(tell_after, 0.5, system.root.child("a"), "crash")
+        stage.fail_starts["b"] = 9
+        with pytest.raises(ChildStartError):
+            await system.start(stage.spec("b", restart="transient"))
+        assert [info.id for info in await system.root.ask(WhichChildren())] == ["a"]
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+async def test_a_group_ends_though_its_members_wait_for_each_other(order: str) -> None:
+    """Who asked a sibling that crashed, or that was ended first, is told at once, and so ends in good order."""
+    heard = list[object]()
+    specs = [child("oracle", Oracle), child("asker", lambda: Dependent(lambda: system.root.child("oracle"), heard))]
+    async with open_system(*specs[:: 1 if order == "before" else -1], strategy="one_for_all") as system:
+        reports = reports_of(system)
+        system.root.child("asker").tell("ask")
+        await trio.sleep(3)
+        assert heard == [ActorRestartingError]
+        assert [ref.incarnation for ref in await refs(system.root, ["oracle", "asker"])] == [2, 2]
+        assert reports == [("child_terminated", "oracle", "crashed")]
+
+
+async def test_a_sibling_that_was_ended_first_answers_nobody() -> None:
+    """What waits in its mailbox is refused as soon as it has ended, for the asker is to end next."""
+    heard = list[object]()
+    stage = Stage()
+    specs = [
+        stage.spec("a"),
+        child("asker", lambda: Dependent(lambda: system.root.child("c"), heard)),
+        child("c", Oracle),
+    ]
+    async with open_system(*specs, strategy="one_for_all") as system:
+        system.root.child("c").pause()
+        system.root.child("asker").tell("ask")
+        await trio.sleep(1)
+        system.root.child("a").tell("crash")
+        await wait_all_tasks_blocked()
+        assert heard == [ActorRestartingError]
+        assert trio.current_time() == 1
+
+
+async def test_a_member_that_has_asked_its_supervisor_is_told() -> None:
+    """The supervisor waits for its end and answers nothing meanwhile; the circle is broken where it closes."""
+    heard = list[object]()
+
+    class Curious(Dependent):
+        async def receive(self, message: str) -> None:
+            del message
+            try:
+                await self.system.root.ask(WhichChildren(), timeout=math.inf)
+            except ActorError as error:
+                self.heard.append(type(error))
+
+    stage = Stage()
+    curious = child("b", lambda: Curious(lambda: system.root, heard), shutdown=math.inf)
+    async with open_system(stage.spec("a"), curious, strategy="one_for_all") as system:
+        system.root.pause()  # so that the question waits, which the end of a child does not
+        system.root.child("b").tell("ask")
+        await wait_all_tasks_blocked()
+        system.root.child("a").tell("crash")
+        await wait_all_tasks_blocked()
+        assert (heard, trio.current_time()) == ([AskCycleError], 0)
+        system.root.resume()
+
+
+async def test_a_supervisor_that_is_killed_in_the_middle_of_a_group_restart() -> None:
+    """Its children are killed with it, also the one that it was waiting for."""
+    stage = Stage()
+    specs = [stage.spec("a"), stage.spec("b", shutdown=100)]
+    async with open_system() as system:
+        inner = await system.start(
+            child("s", lambda: Supervisor[Never](specs, strategy="one_for_all"), shutdown=2, restart="temporary")
+        )
+        inner.child("b").tell("stay")
+        await trio.sleep(1)
+        inner.child("a").tell("crash")
+        await trio.sleep(1)
+        inner.stop("bye")
+        assert str(await inner.stopped()) == "killed (did not stop within 2 s)"
+        assert trio.current_time() == 4
+
+
+@pytest.mark.parametrize("strategy", ["one_for_one", "one_for_all", "rest_for_one"])
+async def test_a_restart_that_hangs_keeps_nobody_from_leaving(strategy: Strategy) -> None:
+    """A supervisor that waits for the start of a child passes the wish to stop on to it."""
+    stage = Stage()
+    async with open_system(stage.spec("a"), strategy=strategy) as system:
+        stage.start_time = 10_000
+        system.root.child("a").tell("crash")
+        await trio.sleep(1)
+    assert trio.current_time() == 1
+
+
+async def test_a_kill_reaches_a_supervisor_that_ends_politely() -> None:
+    """One that was stopped while it started ends its children in their order, but in no more time than it has."""
+    stage = Stage()
+
+    class Busy(Player):
+        async def on_start(self) -> None:
+            self.ref.tell("stay")
+
+    def inner() -> Supervisor[Never]:
+        slow = Stage(start_time=100)
+        return Supervisor([child("c1", lambda: Busy(stage, "c1"), shutdown=math.inf), slow.spec("c2")])
+
+    async with open_system() as system, trio.open_nursery() as nursery:
+        outer = child("p", lambda: Supervisor[Never]([child("s", inner)]), shutdown=2, restart="temporary")
+
+        async def start() -> None:
+            with pytest.raises(ChildStartError):
+                await system.start(outer)
+
+        nursery.start_soon(start)
+        await trio.sleep(1)
+        await system.root.ask(StopChild("p"), timeout=math.inf)
+        assert trio.current_time() == 3
+
+
+async def test_who_waits_for_room_is_told_as_those_in_the_mailbox_are(nursery: trio.Nursery, system: System) -> None:
+    """A delayed restart fails all asks at once, also the one for which there was no room."""
+    heard = list[object]()
+    ref = await system.start(child("a", Oracle, mailbox=1, backoff=Backoff(first=50, limit=50, jitter=0)))
+
+    async def ask() -> None:
+        try:
+            await ref.ask(Ask(), timeout=math.inf)
+        except ActorError as error:
+            heard.append(type(error))
+
+    for _ in range(3):
+        nursery.start_soon(ask)
+        await wait_all_tasks_blocked()
+    await trio.sleep(1)
+    await wait_all_tasks_blocked()
+    assert heard == [ActorRestartingError] * 3
+    assert trio.current_time() == 1
+
+
+async def test_a_failed_restart_is_no_message_that_a_full_mailbox_may_drop(system: System) -> None:
+    """A supervisor whose policy is to drop what is oldest does not drop the ends of its children."""
+    stage = Stage()
+    inner = await system.start(
+        child("s", lambda: Supervisor[Any]([stage.spec("a")], intensity=3), mailbox=1, overflow="drop_oldest")
+    )
+    stage.fail_starts["a"] = 1
+    inner.child("a").tell("crash")
+    for _ in range(3):
+        inner.tell(WhichChildren())
+    await trio.sleep(1)
+    assert inner.child("a").state is State.RUNNING
