@@ -208,14 +208,12 @@ class Cell(Generic[M]):
     def delay(self, until: float) -> None:
         """Note that the next incarnation is started later; whoever waits for an answer is told, and may ask then."""
         self.restart_at = until
-        self._lose_calls_at_hand(self._restarting)
-        self.refuse_calls()
+        self._refuse_all_calls()
 
     def hold(self) -> None:
         """Note that it is started again only with its siblings, which may wait for its answers while they end."""
         self.held = True
-        self._lose_calls_at_hand(self._restarting)
-        self.refuse_calls()
+        self._refuse_all_calls()
 
     def leave(self, reason: str) -> None:
         """Ask the incarnation to end: after its message at hand, or at once if it takes no messages.
@@ -579,6 +577,11 @@ class Cell(Generic[M]):
             deferred, self._deferred = self._deferred, None
             for call in deferred:
                 call.lose(error_for)
+
+    def _refuse_all_calls(self) -> None:
+        """Fail the calls at hand and those that wait: an answer would come too late for whoever waits for it."""
+        self._lose_calls_at_hand(self._restarting)
+        self.refuse_calls()
 
     def _restarting(self, message: object) -> ActorRestartingError:
         return ActorRestartingError(f"{self.path}: ended while it worked on {type(message).__name__} ({self.exit})")

@@ -150,7 +150,7 @@ class Children:
         seen = set(self._cells)
         for spec in specs:
             if spec.id in seen:
-                raise ChildIdTakenError(f"{self._parent.path}: there is a child {spec.id!r} already")
+                raise self._taken(spec)
             seen.add(spec.id)
             self._check_significant(spec)
 
@@ -165,7 +165,7 @@ class Children:
         if spec.significant:
             self._check_significant(spec)
         if spec.id in self._cells:
-            raise ChildIdTakenError(f"{self._parent.path}: there is a child {spec.id!r} already")
+            raise self._taken(spec)
         if self._limit is not None and len(self._cells) >= self._limit:
             raise ChildStartError(f"{self._parent.path}: there are {self._limit} children already")
         if self._parent.state is STOPPING:
@@ -182,6 +182,9 @@ class Children:
         cell = self.known(spec.id)
         self._check_significant(spec)
         cell.change(spec)
+
+    def _taken(self, spec: ChildSpec) -> ChildIdTakenError:
+        return ChildIdTakenError(f"{self._parent.path}: there is a child {spec.id!r} already")
 
     def _check_significant(self, spec: ChildSpec) -> None:
         if spec.significant and self._auto_shutdown == "never":

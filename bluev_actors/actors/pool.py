@@ -251,6 +251,6 @@ async def start_team(
     parent: System | Ref[StartChild], id: str, specs: Sequence[ChildSpec], kind: str, intensity: int, period: float
 ) -> Ref[SupervisorCommand]:
     """Start a supervisor with these children, which has as long to stop as they need."""
-    team = child(id, lambda: Supervisor[Any](specs, intensity=intensity, period=period), shutdown=math.inf, kind=kind)
+    team = child(id, lambda: Supervisor[Any](specs, intensity=intensity, period=period), kind=kind)
     supervisor = parent if isinstance(parent, Ref) else parent.root
     return await supervisor.ask(StartChild(team), timeout=math.inf)

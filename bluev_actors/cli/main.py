@@ -68,7 +68,7 @@ class Complaint(click.ClickException):
     def __init__(self, error: BluevError) -> None:
         super().__init__(str(error))
         # click gives each class of errors one code; ours depends on the error that is told.
-        self.exit_code = next(  # type: ignore[misc]
+        self.exit_code = next(  # type: ignore[misc] # a class variable there
             (code for cls, code in EXIT_CODES.items() if isinstance(error, cls)), 1
         )
         self.hint = "Start a daemon with: bluev-actors serve" if isinstance(error, UnreachableError) else ""

@@ -207,7 +207,7 @@ def _compiled(text: str) -> tuple[cel.Program, tuple[Token, ...]]:
 
 def _compiler() -> Callable[[str], cel.Program]:
     # Imported late: the library brings its own command line along, a quarter of a second of it.
-    import cel  # noqa: PLC0415
+    import cel  # noqa: PLC0415 - as just said
 
     return cel.compile
 

@@ -53,7 +53,7 @@ class Template:
                 f"the template has {len(text)} characters; {MAX_TEMPLATE} is the most", "invalid_template"
             )
         # Imported late: Jinja takes longer to import than the rest of this package, and few runs need it.
-        from bluev_actors.workflows import sandbox  # noqa: PLC0415
+        from bluev_actors.workflows import sandbox  # noqa: PLC0415 - as just said
 
         parsed = sandbox.parse(text)
         template = cls(text, parsed.names, parsed.members, parsed.template)

@@ -235,5 +235,6 @@ def test_it_loads_nothing_before_it_is_needed() -> None:
         "import sys, pytest; before = set(sys.modules); import bluev_actors.testing.plugin;"
         "print(*sorted({m.split('.')[0] for m in set(sys.modules) - before} - set(sys.stdlib_module_names)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603 - it is our own
     assert done.stdout.split() == ["bluev_actors"]
