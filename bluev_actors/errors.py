@@ -147,6 +147,16 @@ class InvalidWorkflowError(WorkflowError):
         self.problems = tuple(problems)
 
 
+class InvalidScheduleError(WorkflowError):
+    """A schedule is wrong; `problems` lists everything that is, each with its code and path."""
+
+    code = "validation_failed"
+
+    def __init__(self, problems: Sequence[Any]) -> None:
+        super().__init__(f"the schedule has {len(problems)} problem(s): {problems[0].path}: {problems[0].message}")
+        self.problems = tuple(problems)
+
+
 class RefusedError(WorkflowError):
     """A command is not legal now; `code` says why and stays stable."""
 
@@ -268,6 +278,49 @@ class NodeTypeError(BluevError):
     """A node type is declared wrongly, or its name is taken."""
 
     code = "node_type_error"
+
+
+# --- storage ----------------------------------------------------------------------------------------------
+
+
+class StorageError(BluevError):
+    """Something is wrong with the folder in which runs are kept."""
+
+    code = "storage_error"
+
+
+class StorageUnavailableError(StorageError):
+    """Nothing can be stored at present; what was handed over is kept and tried again."""
+
+    code = "storage_unavailable"
+
+
+class StoreOpenError(StorageError):
+    """The folder cannot be opened: it cannot be made, read or written."""
+
+    code = "cannot_open_store"
+
+
+class StoreLockedError(StoreOpenError):
+    """Another daemon works in this folder; `pid` is its process id, when that is known."""
+
+    code = "store_locked"
+
+    def __init__(self, message: str, pid: int | None = None) -> None:
+        super().__init__(message)
+        self.pid = pid
+
+
+class StoreCorruptError(StoreOpenError):
+    """What is in the folder is no journal, or is damaged."""
+
+    code = "store_corrupt"
+
+
+class StoreTooNewError(StoreOpenError):
+    """The journal was written by a newer version, which this one cannot read."""
+
+    code = "store_too_new"
 
 
 # --- the wire ---------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import trio
@@ -250,8 +251,10 @@ class Cell(Generic[M]):
         self._move(STOPPED)
         self.restart_at = None
         self._answer_starter()
-        for left in self.mailbox.close(self._why_stopped):
-            self._lose(left, self._why_stopped())
+        # The mailbox keeps it, so it must not hold the cell: else each that ends is garbage only the collector finds.
+        why = partial(_why_stopped, last)
+        for left in self.mailbox.close(why):
+            self._lose(left, why())
         self._lose_calls_at_hand(self._stopped)
         self.actor = self.children = None
         if self._gone is not None:
@@ -587,7 +590,8 @@ class Cell(Generic[M]):
         return ActorRestartingError(f"{self.path}: ended while it worked on {type(message).__name__} ({self.exit})")
 
     def _stopped(self, message: object) -> ActorStoppedError:
-        return ActorStoppedError(self.path, message, self._why_stopped())
+        return ActorStoppedError(self.path, message, _why_stopped(self.exit))
 
-    def _why_stopped(self) -> str:
-        return f"stopped: {self.exit}"
+
+def _why_stopped(exit_: Exit | None) -> str:
+    return f"stopped: {exit_}"

@@ -1,4 +1,4 @@
-"""`pause`, `resume` and `stop`: steering a run on a daemon."""
+"""`pause`, `resume`, `stop` and `signal`: steering a run on a daemon."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import click
 import orjson
 
+from bluev_actors.cli.documents import parse_document, read_document
 from bluev_actors.cli.options import daemon_url, json_option, run_argument
 from bluev_actors.cli.words import printable
 from bluev_actors.client.rest import Rest, run_path
 
 if TYPE_CHECKING:
-    from bluev_actors.workflows.values import JsonObject
+    from bluev_actors.workflows.values import Json, JsonObject
 
 
 @click.command()
@@ -50,6 +51,29 @@ def resume(run: str, url: str, as_json: bool) -> None:
 def stop(run: str, url: str, mode: str | None, as_json: bool) -> None:
     """Stop RUN, a run id or a workflow id, for good."""
     _control(url, run, "stop", {"mode": mode}, as_json=as_json)
+
+
+@click.command()
+@run_argument
+@click.argument("node")
+@daemon_url
+@click.option("--payload", metavar="JSON", help="What to tell it; `-` is standard input.  [default: null]")
+@json_option
+def signal(run: str, node: str, url: str, payload: str | None, as_json: bool) -> None:
+    """Answer NODE of RUN, a run id or a workflow id. What comes before the node waits is kept for it."""
+    body: JsonObject = {"node_id": node, "payload": _payload(payload)}
+    with Rest(url) as rest:
+        reply: JsonObject = rest.post(run_path(rest.find_run(run), "signal"), body)
+    if as_json:
+        click.echo(orjson.dumps(reply))
+    else:
+        click.echo(f"{printable(reply['node_id'])} of {printable(reply['run_id'])} has its answer")
+
+
+def _payload(text: str | None) -> Json:
+    if text is None:
+        return None
+    return read_document(text) if text == "-" else parse_document(text.encode(errors="surrogateescape"), "the payload")
 
 
 def _control(url: str, run: str, action: str, body: JsonObject, *, as_json: bool) -> None:

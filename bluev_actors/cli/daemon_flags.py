@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar, cast
 
 import click
 
+from bluev_actors.cli.options import allow_host_option, allow_option, files_root_option, nodes_option, secrets_option
 from bluev_actors.daemon.config import LATER
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -14,14 +15,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 FLAGS: Final = (
     click.option("--host", metavar="ADDRESS", help="The address to listen on.  [default: 127.0.0.1]"),
     click.option("--port", type=int, metavar="N", help="The port; 0 for any free one.  [default: 8765]"),
+    click.option("--data-dir", metavar="DIR", help="Where runs are kept.  [default: your state folder]"),
     click.option("--memory", is_flag=True, default=None, help="No disk: runs die with the process."),
-    click.option("--nodes", multiple=True, metavar="FILE_OR_MODULE", help="Node types of your own. Repeatable."),
     click.option(
-        "--allow",
-        multiple=True,
-        metavar="NAME",
-        help="Switch on a node type that touches the outside. Repeatable.",
+        "--sync", type=click.Choice(["full", "normal"]), help="Survive a power cut, or a crash.  [default: full]"
     ),
+    nodes_option,
+    allow_option,
+    allow_host_option,
+    files_root_option,
+    secrets_option,
     click.option("--insecure", is_flag=True, default=None, help="Allow another host than loopback."),
     click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Pages that may use it. Repeatable."),
     click.option("--allow-host-header", multiple=True, metavar="NAME", help="Names it may be called by. Repeatable."),

@@ -25,6 +25,8 @@ SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "The daemon": {
         "serve": ("serve", "Run the daemon in the foreground."),
         "config": ("config", "Show the settings and where each comes from."),
+        "doctor": ("doctor", "Find out what would keep a daemon from working here."),
+        "backup": ("backup", "Copy the runs of a daemon to a file, while it works."),
         "tree": ("insight", "Show the daemon's living supervision tree."),
         "connections": ("insight", "List who is connected to the daemon."),
         "broadcast": ("insight", "Send a message to every connection."),
@@ -43,6 +45,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "pause": ("control", "Pause a run."),
         "resume": ("control", "Let a paused run go on."),
         "stop": ("control", "Stop a run."),
+        "signal": ("control", "Answer a node that waits."),
     },
 }
 """The commands: the file of each, and what it does."""

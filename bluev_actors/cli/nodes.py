@@ -82,9 +82,18 @@ def _page(kind: JsonObject) -> Iterator[str]:
             yield from (f"  {line}" for line in _members(kind[side]))
         if kind.get(f"free_{side}"):
             yield f"\nany other {side} by any name" if kind[side] else f"\n{side} by any name"
+    yield from _table_of("errors", [(it["code"], it["meaning"]) for it in kind.get("failures", ())])
+    yield from _table_of("conduct", [(when, said) for when, said in kind.get("conduct", {}).items() if said])
     for example in kind["examples"]:
         yield "\nexample"
         yield orjson.dumps(example, option=orjson.OPT_INDENT_2).decode()
+
+
+def _table_of(head: str, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
+    if rows:
+        width = max(len(name) for name, _ in rows)
+        yield f"\n{head}"
+        yield from (f"  {name:<{width}}  {said}" for name, said in rows)
 
 
 def _nature(kind: JsonObject) -> str:

@@ -29,6 +29,12 @@ allow_option = click.option(
     metavar="NAME",
     help="Switch on a node type that touches the outside. Repeatable.",
 )
+data_dir_option = click.option("--data-dir", metavar="DIR", help="Where runs are kept; without it, in memory.")
+allow_host_option = click.option(
+    "--allow-host", multiple=True, metavar="HOST", help="A host that http_request may call too. Repeatable."
+)
+files_root_option = click.option("--files-root", metavar="DIR", help="The folder that nodes' files are confined to.")
+secrets_option = click.option("--secrets-file", metavar="FILE", help="TOML with the secrets that workflows name.")
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
 workflow_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, readable=True))
 run_argument = click.argument("run")

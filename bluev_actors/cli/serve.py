@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def serve(began: float | None, /, **flags: object) -> None:
     """Run the daemon in the foreground: WebSocket, REST and console on one port.
 
-    Ctrl-C or SIGTERM drains it: live runs have some time, then they are stopped. A second one ends it at once.
+    Runs are kept in a folder, and go on when the daemon is started again. Ctrl-C or SIGTERM drains it: runs come to
+    rest, or with --memory are stopped after some time. A second one ends it at once.
 
     A flag beats the environment (BLUEV_ACTORS_...), which beats the file given by --config.
     """
@@ -41,5 +42,7 @@ def banner(ready: Ready, took: float) -> Iterator[str]:
     yield f"  console   {ready.console_url}"
     yield f"  socket    {ready.socket_url}"
     yield f"  store     {ready.store}"
+    if ready.recovered:
+        yield f"  recovered {ready.recovered}"
     yield from (f"  warning   {warning}" for warning in ready.warnings)
     yield f"  ready in {duration(took)}. Ctrl-C to stop."

@@ -6,17 +6,18 @@ wrong is an answer like any other; what is raised is a bug, or a `request_id` us
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from attrs import evolve, frozen
 
-from bluev_actors.daemon.once import Answer
 from bluev_actors.errors import (
     BluevError,
     HistoryExpiredError,
     InvalidWorkflowError,
     RefusedError,
     RunNotFoundError,
+    StorageUnavailableError,
 )
 from bluev_actors.protocol.messages import (
     ControlStatus,
@@ -34,9 +35,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bluev_actors.daemon.hub import Hub
+    from bluev_actors.daemon.once import Remember
+    from bluev_actors.engine.run_commands import Heard
     from bluev_actors.engine.run_handle import RunHandle
     from bluev_actors.protocol.messages import ControlWorkflow, ExecuteWorkflow, Signal, ValidateWorkflow
-    from bluev_actors.workflows.control import ControlOutcome, StopMode
+    from bluev_actors.workflows.control import ControlOutcome, SignalOutcome, StopMode
     from bluev_actors.workflows.graph import PauseMode
     from bluev_actors.workflows.problems import GraphProblem
     from bluev_actors.workflows.values import JsonObject
@@ -69,47 +72,65 @@ async def execute(hub: Hub, caller: Caller, message: ExecuteWorkflow, run_id: st
         ProtocolError: with the code `request_id_conflict`.
     """
 
-    async def act() -> Answer[Start]:
-        reply = await _start(hub, caller, message, run_id)
-        return Answer(reply, run_id, accepted=isinstance(reply, WorkflowExecutionStarted))
+    async def act(remember: Remember[Start]) -> Start:
+        return await _start(hub, caller, message, run_id, remember)
 
     return await hub.once.answer(caller.session_id, message, act)
 
 
-async def _start(hub: Hub, caller: Caller, message: ExecuteWorkflow, run_id: str) -> Start:
+def run_id_for(hub: Hub, caller: Caller, message: ExecuteWorkflow) -> str:
+    """The id that the run of a request is to have.
+
+    It follows from the request's own id, so that a request whose answer was lost with the process finds its run.
+    """
+    if message.request_id is None:
+        return hub.runtime.new_run_id()
+    whose = "\n".join([hub.runtime.journal.epoch, caller.session_id, message.request_id])
+    return f"run-{hashlib.blake2b(whose.encode(), digest_size=16).hexdigest()}"
+
+
+async def _start(hub: Hub, caller: Caller, message: ExecuteWorkflow, run_id: str, remember: Remember[Start]) -> Start:
     try:
-        _refuse_what_cannot_be(hub, message)
+        _refuse_what_cannot_be(hub)
+        if (held := _held(hub, run_id)) is not None:
+            return evolve(first_event(hub, held, message.request_id), duplicate=True)
         run = await hub.runtime.start(
-            message.workflow,
+            message.workflow or hub.runtime.documents.workflow(message.workflow_id or ""),
             message.inputs,
             options=message.options,
             session_id=caller.session_id,
             principal=caller.principal,
             run_id=run_id,
+            heard=lambda run: remember(first_event(hub, run, message.request_id), run_id),
         )
     except InvalidWorkflowError as error:
         return WorkflowValidationError(
             timestamp=hub.timestamp(), request_id=message.request_id, errors=_as_json(error.problems)
         )
-    except RefusedError as error:
+    except (RefusedError, StorageUnavailableError) as error:
         return WorkflowExecutionError(
             timestamp=hub.timestamp(), request_id=message.request_id, error=str(error), code=error.code
         )
     return first_event(hub, run, message.request_id)
 
 
-def _refuse_what_cannot_be(hub: Hub, message: ExecuteWorkflow) -> None:
+def _refuse_what_cannot_be(hub: Hub) -> None:
     if hub.draining:
         raise RefusedError("draining", "The daemon is going down and starts nothing more.")
-    if message.workflow is None:
-        raise RefusedError("workflow_not_found", f"No workflow is stored as {message.workflow_id!r}.")
+
+
+def _held(hub: Hub, run_id: str) -> RunHandle | None:
+    try:
+        return hub.runtime.find(run_id=run_id)
+    except RunNotFoundError:
+        return None
 
 
 def first_event(hub: Hub, run: RunHandle, request_id: str | None) -> WorkflowExecutionStarted:
     """Event 1 of a run as the answer to its request; it carries no cursor, for it may come late."""
     record = run.desk.record
     try:
-        first = run.history()[0]
+        first = run.desk.journal.replay(run.run_id)[0]
     except (HistoryExpiredError, RunNotFoundError):  # a short run may have come and gone while its start was awaited
         first = Recorded(run.run_id, run.workflow_id, 1, 0, record.accepted_at, RunStarted(warnings=record.warnings))
     return evolve(cast("WorkflowExecutionStarted", hub.frames.message(first)), cursor=None, request_id=request_id)
@@ -155,30 +176,36 @@ async def control(hub: Hub, caller: Caller, message: ControlWorkflow) -> Workflo
         ProtocolError: with the code `request_id_conflict`.
     """
 
-    async def act() -> Answer[WorkflowControlResponse]:
-        reply = await _control(hub, message)
-        return Answer(reply, reply.run_id or "", accepted=reply.status == "acknowledged")
+    async def act(remember: Remember[WorkflowControlResponse]) -> WorkflowControlResponse:
+        return await _control(hub, caller, message, remember)
 
     return await hub.once.answer(caller.session_id, message, act)
 
 
-async def _control(hub: Hub, message: ControlWorkflow) -> WorkflowControlResponse:
+async def _control(
+    hub: Hub, caller: Caller, message: ControlWorkflow, remember: Remember[WorkflowControlResponse]
+) -> WorkflowControlResponse:
+    def heard(outcome: ControlOutcome) -> None:
+        if outcome.accepted:
+            remember(_outcome(hub, message, outcome), outcome.run_id)
+
     try:
         run = find_run(hub, message.run_id, message.workflow_id)
-        return _outcome(hub, message, await _steer(run, message))
+        return _outcome(hub, message, await _steer(run, message, caller.session_id, heard))
     except RunNotFoundError as error:
         return _refusal(hub, message, "not_found", error)
-    except RefusedError as error:
+    except (RefusedError, StorageUnavailableError) as error:
         return _refusal(hub, message, "rejected", error)
 
 
-async def _steer(run: RunHandle, message: ControlWorkflow) -> ControlOutcome:
+async def _steer(run: RunHandle, message: ControlWorkflow, by: str, heard: Heard) -> ControlOutcome:
     if message.action == "resume":
-        return await run.resume()
+        return await run.resume(by=by, heard=heard)
     if message.action == "stop":
-        return await run.stop(cast("StopMode", message.mode or "graceful"))
+        return await run.stop(cast("StopMode", message.mode or "graceful"), by=by, heard=heard)
     until = None if message.until is None else from_rfc3339(message.until)
-    return await run.pause(cast("PauseMode | None", message.mode), until=until, timeout=message.timeout)
+    mode = cast("PauseMode | None", message.mode)
+    return await run.pause(mode, until=until, timeout=message.timeout, by=by, heard=heard)
 
 
 def _outcome(hub: Hub, message: ControlWorkflow, outcome: ControlOutcome) -> WorkflowControlResponse:
@@ -209,33 +236,50 @@ def _refusal(hub: Hub, message: ControlWorkflow, status: ControlStatus, error: B
     )
 
 
-def signal(hub: Hub, message: Signal) -> SignalResponse:
-    """Refuse a signal: no node type of this version waits for one."""
+async def signal(hub: Hub, caller: Caller, message: Signal) -> SignalResponse:
+    """Answer a node that waits for a signal, or keep the answer for it.
+
+    Raises:
+        ProtocolError: with the code `request_id_conflict`.
+    """
+
+    async def act(remember: Remember[SignalResponse]) -> SignalResponse:
+        return await _signal(hub, message, remember)
+
+    return await hub.once.answer(caller.session_id, message, act)
+
+
+async def _signal(hub: Hub, message: Signal, remember: Remember[SignalResponse]) -> SignalResponse:
+    def heard(outcome: SignalOutcome) -> None:
+        remember(_signalled(hub, message, outcome), outcome.run_id)
+
     try:
         run = find_run(hub, message.run_id, message.workflow_id)
+        return _signalled(hub, message, await run.signal(message.node_id, message.payload, heard=heard))
     except RunNotFoundError as error:
-        return _unsignalled(hub, message, "not_found", error, message.run_id)
-    except RefusedError as error:
-        return _unsignalled(hub, message, "rejected", error, message.run_id)
-    status, why = _why_not(run, message.node_id)
-    return _unsignalled(hub, message, status, why, run.run_id)
+        return _unsignalled(hub, message, "not_found", error)
+    except (RefusedError, StorageUnavailableError) as error:
+        return _unsignalled(hub, message, "rejected", error)
 
 
-def _why_not(run: RunHandle, node_id: str) -> tuple[ControlStatus, BluevError]:
-    if node_id not in run.workflow.by_id:
-        return "not_found", RefusedError("not_found", f"The run has no node {node_id!r}.")
-    if run.state.ended:
-        return "rejected", RefusedError("run_finished", f"The run has ended: it is {run.state.status}.")
-    return "rejected", RefusedError("not_supported_yet", "No node type of this version waits for a signal.")
-
-
-def _unsignalled(
-    hub: Hub, message: Signal, status: ControlStatus, error: BluevError, run_id: str | None
-) -> SignalResponse:
+def _signalled(hub: Hub, message: Signal, outcome: SignalOutcome) -> SignalResponse:
+    refused: ControlStatus = "not_found" if outcome.code == "not_found" else "rejected"
     return SignalResponse(
         timestamp=hub.timestamp(),
         request_id=message.request_id,
-        run_id=run_id,
+        run_id=outcome.run_id,
+        node_id=outcome.node_id,
+        status="acknowledged" if outcome.accepted else refused,
+        code=outcome.code,
+        message=outcome.message,
+    )
+
+
+def _unsignalled(hub: Hub, message: Signal, status: ControlStatus, error: BluevError) -> SignalResponse:
+    return SignalResponse(
+        timestamp=hub.timestamp(),
+        request_id=message.request_id,
+        run_id=message.run_id,
         node_id=message.node_id,
         status=status,
         code=error.code,

@@ -18,6 +18,7 @@ from bluev_actors.daemon.guard import Guard, parse_origin
 from bluev_actors.daemon.limits import Limits
 from bluev_actors.daemon.setting_kinds import LogFormat, read_value
 from bluev_actors.engine.limits import RuntimeLimits
+from bluev_actors.engine.store.connection import Sync  # noqa: TC001 - settings are read by their annotations
 from bluev_actors.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,9 +28,7 @@ if TYPE_CHECKING:
 
 ENV_PREFIX: Final = "BLUEV_ACTORS_"
 
-LATER: Final = frozenset(
-    {"data_dir", "sync", "token_file", "tls_cert", "tls_key", "secrets_file", "files_root", "allow_host"}
-)
+LATER: Final = frozenset({"token_file", "tls_cert", "tls_key"})
 """Settings that the contract names and this version has not."""
 
 _NOT_OURS: Final = (f"{ENV_PREFIX}URL", f"{ENV_PREFIX}SECRET_")
@@ -45,9 +44,15 @@ class Settings:
     Attributes:
         host: the address to listen on.
         port: the port to listen on; 0 for any free one.
-        memory: keep nothing on disk, which in this version is so in any case.
+        data_dir: the folder that runs are kept in; empty for none, which is in memory. `load_settings` fills in the
+            user's own one where nobody says anything else.
+        memory: whether nothing is to be kept on disk.
+        sync: `full` survives a power cut, `normal` the death of the process.
         nodes: files or modules with the user's own node types.
         allow: node types that touch the outside, switched on by exact name.
+        allow_host: hosts that nodes may call besides public addresses.
+        files_root: the folder that nodes' files are confined to; empty for none, and then no node reaches a file.
+        secrets_file: TOML with the secrets that workflows name.
         insecure: whether another host than loopback is allowed without tokens.
         allow_origin: origins of pages that may use the daemon besides its own.
         allow_host_header: names by which requests may call it besides loopback names and `host`.
@@ -62,9 +67,14 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 8765
+    data_dir: str = ""
     memory: bool = False
+    sync: Sync = "full"
     nodes: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
+    allow_host: tuple[str, ...] = ()
+    files_root: str = ""
+    secrets_file: str = ""
     insecure: bool = False
     allow_origin: tuple[str, ...] = ()
     allow_host_header: tuple[str, ...] = ()
@@ -83,6 +93,11 @@ class Settings:
             return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that runs are kept in; None in memory."""
+        return Path(self.data_dir).expanduser().absolute() if self.data_dir and not self.memory else None
 
     def guard(self) -> Guard:
         """The door's rules that follow from these settings."""
@@ -109,6 +124,7 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
 
     options = {option.path: option for option in deep_options(Settings)}
     layers = list(_layers(options, flags or {}, os.environ if environ is None else environ))
+    _choose_store(layers)
     settings = ts.load_settings(Settings, [ts.loaders.DictLoader(_nested(values)) for _, values in layers])
     for sources, _ in layers:
         settings.sources.update(sources)
@@ -129,13 +145,41 @@ Layer: TypeAlias = tuple[dict[str, str], dict[str, object]]
 def _layers(
     options: Mapping[str, OptionInfo], flags: Mapping[str, object], environ: Mapping[str, str]
 ) -> Iterator[Layer]:
-    """What file, environment and flags say, checked."""
+    """What holds by default here, and what file, environment and flags say, checked."""
+    yield {}, {"data_dir": str(default_folder())}
     given = {name: value for name, value in flags.items() if value not in (None, ())}
     file = given.get("config") or environ.get(f"{ENV_PREFIX}CONFIG")
     if file:
         yield _layer(options, [(key, value, str(file)) for key, value in _flat(_read_file(str(file)))])
     yield _layer(options, _variables(options, environ), from_text=True)
     yield _layer(options, [(key, value, _flag(key)) for key, value in given.items()], from_text=True)
+
+
+def default_folder() -> Path:
+    """Where a daemon keeps its runs when nobody says where: the user's state folder."""
+    from platformdirs import user_state_path  # noqa: PLC0415 - only where settings are read
+
+    return user_state_path("bluev-actors", appauthor=False)
+
+
+def _choose_store(layers: list[Layer]) -> None:
+    """Let the last word on where runs are kept hold: `memory` undoes an earlier `data_dir`, and the other way round.
+
+    Raises:
+        ConfigError: both are said in one breath.
+    """
+    for place, (sources, values) in enumerate(layers):
+        in_memory, folder = values.get("memory") is True, values.get("data_dir")
+        if in_memory and folder is not None:
+            both = " and ".join(sorted({sources["memory"], sources["data_dir"]}))
+            raise ConfigError(f"memory and data_dir exclude each other (from {both}).")
+        for earlier in layers[:place]:
+            _take_back(earlier, "data_dir" if in_memory else "memory" if folder is not None else "")
+
+
+def _take_back(layer: Layer, name: str) -> None:
+    for said in layer:
+        said.pop(name, None)
 
 
 def _layer(
@@ -194,6 +238,8 @@ def _check_mix(settings: Settings) -> None:
             f"host {settings.host} can be reached from other machines, and this version has no tokens: whoever "
             "reaches the port may do everything. Keep a loopback host, or accept that with --insecure."
         )
+    if not settings.memory and not settings.data_dir:
+        raise ConfigError(f"data_dir must name a folder (from {settings.sources['data_dir']}); memory needs none.")
     for origin in settings.allow_origin:
         if parse_origin(origin) is None:
             source = settings.sources["allow_origin"]

@@ -59,7 +59,7 @@ async def dispatch(conversation: Conversation, message: ClientMessage) -> None:
 async def execute_workflow(conversation: Conversation, message: ExecuteWorkflow) -> None:
     """Start a run; its event 1 is the reply, and the feed shows it."""
     hub = conversation.hub
-    run_id = hub.runtime.new_run_id()
+    run_id = commands.run_id_for(hub, conversation.caller, message)
     conversation.owed[run_id] = message.request_id
     fresh = False
     try:
@@ -79,7 +79,7 @@ async def control_workflow(conversation: Conversation, message: ControlWorkflow)
 
 async def signal(conversation: Conversation, message: Signal) -> None:
     """Answer a node that waits."""
-    conversation.send(commands.signal(conversation.hub, message))
+    conversation.send(await commands.signal(conversation.hub, conversation.caller, message))
 
 
 async def validate_workflow(conversation: Conversation, message: ValidateWorkflow) -> None:

@@ -59,7 +59,7 @@ class Hub:
         self.guard = self.settings.guard()
         self.audience = Audience()
         self.frames = EventFrames(self._declared_outputs)
-        self.once = Once(self.runtime.requests)
+        self.once = Once(self.runtime.journal)
 
     def next_number(self) -> int:
         """A number that no other connection of this process has."""

@@ -1,26 +1,26 @@
 """A request acts once: whoever repeats it, over whatever connection, gets the first answer again.
 
-The log of what was answered belongs to the runtime and lives as long as the runs do. What this adds is the time in
-between: a repetition that comes while the first is still being worked on waits for it.
+What was answered is kept by the journal as long as the runs are, and stored with what the request did. What this adds is
+the time in between: a repetition that comes while the first is still being worked on waits for it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar, cast
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
 import orjson
 import trio
-from attrs import asdict, define, evolve, field, frozen
+from attrs import asdict, define, evolve, field
 
+from bluev_actors.engine.requests import Answered
 from bluev_actors.errors import ProtocolError
 from bluev_actors.protocol.codec import decode_server, encode
 from bluev_actors.protocol.messages import ServerMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from bluev_actors.engine.requests import Answered, RequestLog
+    from bluev_actors.engine.journal import Journal
     from bluev_actors.protocol.messages import ClientMessage
     from bluev_actors.workflows.values import JsonObject
 
@@ -31,19 +31,11 @@ _Key: TypeAlias = tuple[str, str]
 DIGEST_SIZE: Final = 16
 
 
-@frozen
-class Answer(Generic[R]):
-    """What a request came to.
-
-    Attributes:
-        reply: what is said to whoever asked.
-        run_id: the run it is about.
-        accepted: whether it acted; what was refused may be tried again under the same id.
-    """
-
-    reply: R
-    run_id: str
-    accepted: bool
+Remember: TypeAlias = Callable[[R, str], None]
+"""Called with the reply and the run it is about, in the moment that a request acts; not for what is refused, which may
+be tried again under the same id."""
+Act: TypeAlias = Callable[[Remember[R]], Awaitable[R]]
+"""Does what a request asks for."""
 
 
 @define
@@ -51,13 +43,13 @@ class Once:
     """Answers every request, and acts on each a single time.
 
     Args:
-        log: what was answered before.
+        journal: keeps what was answered.
     """
 
-    _log: RequestLog
+    _journal: Journal
     _at_work: dict[_Key, trio.Event] = field(factory=dict[_Key, trio.Event], init=False)
 
-    async def answer(self, session_id: str, request: ClientMessage, act: Callable[[], Awaitable[Answer[R]]]) -> R:
+    async def answer(self, session_id: str, request: ClientMessage, act: Act[R]) -> R:
         """Act on a request, or repeat what was answered when it came first.
 
         Args:
@@ -70,25 +62,30 @@ class Once:
 
         Raises:
             ProtocolError: with the code `request_id_conflict` when the same id came with something else.
+            StorageUnavailableError: nothing can be stored at present.
         """
         if request.request_id is None:
-            return (await act()).reply
+            return await act(_forget)
         key = (session_id, request.request_id)
         while key in self._at_work:
             await self._at_work[key].wait()
-        known = self._log.find(*key)
+        known = self._journal.find_request(*key)
         return await self._act(key, request, act) if known is None else cast("R", _repeated(known, request))
 
-    async def _act(self, key: _Key, request: ClientMessage, act: Callable[[], Awaitable[Answer[R]]]) -> R:
+    async def _act(self, key: _Key, request: ClientMessage, act: Act[R]) -> R:
+        def remember(reply: R, run_id: str) -> None:
+            self._journal.remember_request(*key, Answered(digest(request), _as_json(reply), run_id))
+
         done = self._at_work[key] = trio.Event()
         try:
-            answer = await act()
-            if answer.accepted:
-                self._log.remember(*key, digest(request), _as_json(answer.reply), answer.run_id)
+            return await act(remember)
         finally:
             del self._at_work[key]
             done.set()
-        return answer.reply
+
+
+def _forget(_reply: object, _run_id: str) -> None:
+    """Keep nothing of a request that has no id."""
 
 
 def _repeated(known: Answered, request: ClientMessage) -> ServerMessage:

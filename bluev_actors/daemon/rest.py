@@ -23,10 +23,20 @@ from bluev_actors.daemon.rest_answers import (
 )
 from bluev_actors.daemon.rest_requests import name_in_path, read_body
 from bluev_actors.daemon.rest_runs import RunEndpoints
+from bluev_actors.daemon.rest_schedules import ScheduleEndpoints
+from bluev_actors.daemon.rest_workflows import WorkflowEndpoints
 from bluev_actors.daemon.stats import connection_stats, tree
 from bluev_actors.daemon.welcome import CONTENT_POLICY, PAGE
 from bluev_actors.engine.node_types import describe
-from bluev_actors.errors import HistoryExpiredError, ProtocolError, RefusedError, RunNotFoundError
+from bluev_actors.errors import (
+    HistoryExpiredError,
+    InvalidScheduleError,
+    InvalidWorkflowError,
+    ProtocolError,
+    RefusedError,
+    RunNotFoundError,
+    StorageUnavailableError,
+)
 from bluev_actors.protocol.ids import is_name
 from bluev_actors.protocol.schema import workflow_schema
 
@@ -38,16 +48,30 @@ if TYPE_CHECKING:
     from bluev_actors.daemon.hub import Hub
     from bluev_actors.daemon.publisher import Publisher
     from bluev_actors.engine.node_types import NodeType
+    from bluev_actors.engine.schedules import Schedules
     from bluev_actors.workflows.values import JsonObject
 
-REFUSALS = (ProtocolError, RunNotFoundError, RefusedError, HistoryExpiredError)
-"""What says that the caller got something wrong; any other exception is a bug."""
+REFUSALS = (
+    ProtocolError,
+    InvalidWorkflowError,
+    InvalidScheduleError,
+    RunNotFoundError,
+    RefusedError,
+    HistoryExpiredError,
+    StorageUnavailableError,
+)
+"""What says that the caller got something wrong, or that it cannot be done now; any other exception is a bug."""
 
 
-def rest_app(hub: Hub, publisher: Publisher) -> ASGIApp:
+def rest_app(hub: Hub, publisher: Publisher, schedules: Schedules) -> ASGIApp:
     """The application that answers every request that is not a WebSocket's."""
     starlette = Starlette(
-        routes=[*DaemonEndpoints(hub, publisher).routes(), *RunEndpoints(hub).routes()],
+        routes=[
+            *DaemonEndpoints(hub, publisher).routes(),
+            *RunEndpoints(hub).routes(),
+            *WorkflowEndpoints(hub.runtime.documents).routes(),
+            *ScheduleEndpoints(schedules).routes(),
+        ],
         exception_handlers={
             **dict.fromkeys(REFUSALS, answer_to_refusal),
             HTTPException: answer_without_route,
@@ -96,6 +120,8 @@ class DaemonEndpoints:
         """Whether new work is taken."""
         if self.hub.draining:
             return refusal("draining", "The daemon is going down.")
+        if self.hub.runtime.journal.trouble is not None:
+            return refusal("storage_unavailable", self.hub.runtime.journal.trouble)
         return JsonAnswer({"status": "ready"})
 
     async def connections(self, _request: Request) -> Response:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from bluev_actors.protocol.messages import ServerMessage
+    from bluev_actors.workflows.problems import GraphProblem
     from bluev_actors.workflows.values import JsonObject
 
 STATUSES: Final[dict[str, int]] = {
@@ -29,6 +30,7 @@ STATUSES: Final[dict[str, int]] = {
     "validation_failed": 422,
     "rate_limited": 429,
     "too_many_runs": 429,
+    "too_many_documents": 429,
     "internal_error": 500,
     "draining": 503,
     "storage_unavailable": 503,
@@ -72,7 +74,9 @@ def refusal(
 async def answer_to_refusal(_request: Request, error: Exception) -> Response:
     """The answer to an error that says what the caller got wrong."""
     code: str = getattr(error, "code", "internal_error")
-    return refusal(code, str(error), path=getattr(error, "path", None))
+    problems: tuple[GraphProblem, ...] | None = getattr(error, "problems", None)
+    errors = None if problems is None else tuple(problem.as_json() for problem in problems)
+    return refusal(code, str(error), path=getattr(error, "path", None), errors=errors)
 
 
 async def answer_without_route(request: Request, error: Exception) -> Response:

@@ -70,7 +70,7 @@ class RunEndpoints:
         """Start a run; the connections of the session that the body names get its events."""
         body = await read_body(request)
         caller, message = caller_of(body), structure(body, ExecuteWorkflow)
-        reply = await commands.execute(self.hub, caller, message, self.hub.runtime.new_run_id())
+        reply = await commands.execute(self.hub, caller, message, commands.run_id_for(self.hub, caller, message))
         if isinstance(reply, WorkflowExecutionStarted):
             return message_answer(reply, 201)
         if isinstance(reply, WorkflowValidationError):
@@ -164,8 +164,9 @@ class RunEndpoints:
 
     async def signal(self, request: Request) -> Response:
         """Answer a node that waits."""
-        message = structure(await read_body(request), Signal, run_id=self._run(request).run_id)
-        return _verdict(commands.signal(self.hub, message))
+        body = await read_body(request)
+        message = structure(body, Signal, run_id=self._run(request).run_id)
+        return _verdict(await commands.signal(self.hub, caller_of(body), message))
 
     def _run(self, request: Request) -> RunHandle:
         """The run that the address names.

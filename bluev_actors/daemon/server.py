@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import signal
+import stat
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -15,10 +16,10 @@ from typing import TYPE_CHECKING, Final
 import trio
 from attrs import frozen
 
+from bluev_actors.daemon.engine import open_engine, user_path
 from bluev_actors.daemon.logs import configure_logging
-from bluev_actors.daemon.tree import Daemon, open_daemon_tree
+from bluev_actors.daemon.tree import Daemon, open_daemon_tree, try_port
 from bluev_actors.engine.plugins import gather_catalogue
-from bluev_actors.engine.runtime import open_runtime
 from bluev_actors.protocol.codes import CloseCode
 from bluev_actors.protocol.messages import PROTOCOL, ServerDraining
 
@@ -26,10 +27,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
     from bluev_actors.daemon.config import Settings
+    from bluev_actors.engine.runtime import Runtime
 
-STORE: Final = "memory (runs die with the process)"
+MEMORY: Final = "memory (runs die with the process)"
 NEAREST: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - recognised, not bound
 """Where to reach a daemon that listens on every address of its machine."""
+NEED_ROOT: Final = frozenset({"file_read", "file_write"})
+"""Node types that are of no use without a folder for files."""
+FILE_TYPES: Final = NEED_ROOT | {"sql_query", "subprocess"}
+"""Those that the folder is for."""
 RETRY_AFTER: Final = 1.0
 """Seconds beyond the drain's own time after which a client may hope for another daemon."""
 FAREWELL: Final = 3.0
@@ -46,6 +52,7 @@ class Ready:
         console_url: what to open in a browser.
         socket_url: what clients connect to.
         store: where runs are kept.
+        recovered: what was found there that has not ended; empty when there was nothing.
         warnings: what is unsafe, or was left out.
     """
 
@@ -54,6 +61,7 @@ class Ready:
     console_url: str
     socket_url: str
     store: str
+    recovered: str
     warnings: tuple[str, ...]
 
 
@@ -61,7 +69,7 @@ def run_daemon(settings: Settings, on_ready: Callable[[Ready], None]) -> None:
     """Be the daemon, for the rest of this process: logging, event loop and signals.
 
     Raises:
-        ConfigError, NodeTypeError, ListenError: it cannot come up; each is one plain sentence.
+        ConfigError, NodeTypeError, ListenError, StoreOpenError: it cannot come up; each is one plain sentence.
     """
     configure_logging(settings.log_format)
     trio.run(partial(serve, settings, on_ready))
@@ -81,17 +89,21 @@ async def serve(
         until: returns when it is time to go; by default at SIGTERM or SIGINT, for which this must be the main thread.
 
     Raises:
+        ConfigError: the secrets or the folder for files cannot be read.
         NodeTypeError: a node type cannot be loaded, or its name is taken.
         ListenError: the port cannot be opened.
+        StoreOpenError: the folder that runs are kept in cannot be used.
     """
     catalogue, problems = gather_catalogue(settings.nodes, settings.allow)
+    await try_port(settings)  # before any run goes on: a daemon that cannot be reached is to touch none
     async with (
-        open_runtime(catalogue=catalogue, limits=settings.runs) as runtime,
+        open_engine(settings, catalogue) as runtime,
         open_daemon_tree(runtime, settings) as daemon,
         _time_to_go(until) as time_to_go,
     ):
+        recovered = _recovered(runtime)
         await daemon.listen()
-        on_ready(_ready(daemon, problems))
+        on_ready(_ready(daemon, recovered, problems))
         await time_to_go()
         await drain(daemon)
 
@@ -113,7 +125,16 @@ async def _time_to_go(
         yield first_signal
 
 
-def _ready(daemon: Daemon, problems: Iterable[str]) -> Ready:
+def _recovered(runtime: Runtime) -> str:
+    """What the daemon found that had not ended when the one before it did."""
+    live = [run.status for run in runtime.list_runs() if not run.ended]
+    paused = sum(status in {"paused", "pausing"} for status in live)
+    on = len(live) - paused
+    going = [f"{on} run{'s' * (on != 1)} go{'es' * (on == 1)} on"] if on else []
+    return ", ".join([*going, *([f"{paused} paused"] if paused else [])])
+
+
+def _ready(daemon: Daemon, recovered: str, problems: Iterable[str]) -> Ready:
     settings = daemon.hub.settings
     host, port = daemon.address or (settings.host, settings.port)
     host = NEAREST.get(host, host)
@@ -123,16 +144,32 @@ def _ready(daemon: Daemon, problems: Iterable[str]) -> Ready:
         port=port,
         console_url=f"http://{authority}/",
         socket_url=f"ws://{authority}/ws/{{session_id}}",
-        store=STORE,
-        warnings=(*_unsafe(settings), *problems),
+        store=MEMORY if settings.folder is None else f"{settings.folder} (sync {settings.sync})",
+        recovered=recovered,
+        warnings=(*_unsafe(settings), *_useless(settings), *problems),
     )
 
 
 def _unsafe(settings: Settings) -> Iterable[str]:
+    """What may harm."""
     if not settings.is_loopback:
         yield f"anyone who reaches {settings.host} may do everything: there are no tokens (--insecure)"
     if settings.allow:
         yield f"workflows may use {', '.join(sorted(settings.allow))} (--allow)"
+    file = user_path(settings.secrets_file)
+    if file is not None and file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        yield f"other users of this machine can read the secrets in {file} (chmod 600)"
+
+
+def _useless(settings: Settings) -> Iterable[str]:
+    """What has no effect, because something that goes with it was forgotten."""
+    allowed = set(settings.allow)
+    if settings.files_root and not allowed & FILE_TYPES:
+        yield f"files_root has no effect: none of {', '.join(sorted(FILE_TYPES))} is allowed (--allow)"
+    if allowed & NEED_ROOT and not settings.files_root:
+        yield f"{', '.join(sorted(allowed & NEED_ROOT))} can reach no file: there is no folder for them (--files-root)"
+    if settings.allow_host and "http_request" not in allowed:
+        yield "allow_host has no effect: http_request is not allowed (--allow http_request)"
 
 
 async def drain(daemon: Daemon) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeGuard, cast, ge
 
 from attrs import frozen
 
+from bluev_actors.engine.store.connection import Sync
 from bluev_actors.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -100,4 +101,5 @@ _KINDS: Final[Mapping[object, _Kind]] = {
     str: _Kind("text", str, lambda value: isinstance(value, str)),
     tuple[str, ...]: _Kind("a list of texts", _parse_texts, _is_texts),
     LogFormat: _Kind("auto, pretty or json", str, lambda value: value in get_args(LogFormat)),
+    Sync: _Kind("full or normal", str, lambda value: value in get_args(Sync)),
 }

@@ -4,11 +4,12 @@
     |- runs                  the engine's: one child per run, whose children are the executors of its nodes
     |- connections           one temporary child per accepted stream, HTTP or WebSocket
     |- heartbeat             asks every connection whether it lives
+    |- schedules             starts stored workflows when they are due
     `- listener              accepts streams and hands each to `connections`
 
 What they share is the `Hub`. Run events do not pass through an actor: the journal calls the `Publisher`, which puts
 bytes into the connections' outboxes. A connection that crashes is forgotten, and its client comes back through the
-listener; a heartbeat or a listener that crashes is started again. Children end in reverse order: the listener first.
+listener; the others are started again when they crash. Children end in reverse order: the listener first.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from bluev_actors.daemon.heartbeat import HeartbeatKeeper
 from bluev_actors.daemon.hub import Hub
 from bluev_actors.daemon.listener import Listener
 from bluev_actors.daemon.publisher import Publisher
+from bluev_actors.engine.schedules import Scheduler, Schedules
 from bluev_actors.errors import ListenError
 
 if TYPE_CHECKING:
@@ -43,14 +45,16 @@ async def open_daemon_tree(runtime: Runtime, settings: Settings) -> AsyncGenerat
 
     hub = Hub(runtime, settings)
     publisher = Publisher(hub)
+    schedules = Schedules(runtime)
     with publisher.listening():
         connections = await runtime.system.start(child("connections", Supervisor, kind="supervisor"))
         heartbeat = await runtime.system.start(child("heartbeat", lambda: HeartbeatKeeper(hub), kind="heartbeat"))
-        daemon = Daemon(hub, rest_app(hub, publisher), connections)
+        scheduler = await runtime.system.start(child("schedules", lambda: Scheduler(schedules), kind="schedules"))
+        daemon = Daemon(hub, rest_app(hub, publisher, schedules), connections)
         try:
             yield daemon
         finally:
-            for ref in (daemon.listener, heartbeat, connections):
+            for ref in (daemon.listener, scheduler, heartbeat, connections):
                 if ref is not None:
                     ref.stop("the daemon ends")
 
@@ -89,7 +93,7 @@ class Daemon:
         Raises:
             ListenError: it cannot be opened.
         """
-        await _try_port(self.hub.settings)
+        await try_port(self.hub.settings)
         self.listener = await self.hub.runtime.system.start(child("listener", self._listener, kind="listener"))
 
     def _listener(self) -> Listener:
@@ -108,8 +112,12 @@ class Daemon:
         self.address = (host, port)
 
 
-async def _try_port(settings: Settings) -> None:
-    """Open the port and close it again: that it is taken is a mistake of the operator's, not a crash of an actor's."""
+async def try_port(settings: Settings) -> None:
+    """Open the port and close it again: that it is taken is a mistake of the operator's, not a crash of an actor's.
+
+    Raises:
+        ListenError: it cannot be opened.
+    """
     try:
         for listener in await trio.open_tcp_listeners(settings.port, host=settings.host):
             await listener.aclose()

@@ -1,7 +1,7 @@
-"""The clocks of a run: attempts, back-offs and the run itself; all stand still while it is paused.
+"""How much of its time each node of a run has used; the clocks stand still while it is paused.
 
-Plain bookkeeping over a time function. An executor's own cancel scope ends an attempt in time; what is kept here is how
-much of its time a node has used, so that a node that was paused goes on with the rest.
+Plain bookkeeping over a time function. An executor's own cancel scope ends an attempt in time; what is kept here lets a
+node that was paused, or was cut short by a crash, go on with the rest.
 """
 
 from __future__ import annotations
@@ -46,16 +46,12 @@ class Clocks:
         self._time = time
         self._default_retry = default_retry
         self._used: dict[str, _Used] = {}
-        self._deadlines: dict[str, float] = {}
-        self._held: dict[str, float] = {}
 
-    # --- attempts -----------------------------------------------------------------------------------------------
-
-    def start(self, node: Node, number: int) -> TimeLimit:
+    def start(self, node_id: str, node: Node, number: int) -> TimeLimit:
         """An attempt begins, or goes on when its number is the last one's."""
         if not self._is_timed(node):
             return TimeLimit()
-        used = self._used.setdefault(node.id, _Used())
+        used = self._used.setdefault(node_id, _Used())
         used.began = self._time()
         if used.number != number:
             used.number, used.attempt = number, 0.0
@@ -81,42 +77,23 @@ class Clocks:
         used.total += seconds
         return used.total
 
-    # --- back-offs ----------------------------------------------------------------------------------------------
-
-    def wait(self, node_id: str, seconds: float) -> None:
-        """A node waits so long before its next attempt."""
-        self._deadlines[node_id] = self._time() + seconds
-        self._count(node_id, seconds)
-
-    def _count(self, node_id: str, seconds: float) -> None:
+    def count(self, node_id: str, seconds: float) -> None:
+        """A node waits so long before its next attempt, which counts towards all it may use."""
         if node_id in self._used:
             self._used[node_id].total += seconds
 
-    def waited(self, node_id: str) -> None:
-        """The wait is over."""
-        self._deadlines.pop(node_id, None)
+    def restore(self, node_id: str, node: Node, number: int, attempt: float, total: float) -> None:
+        """Take over what a node had used before a crash.
 
-    def hold(self) -> None:
-        """A pause begins: the waits stand still."""
-        now = self._time()
-        self._held.update({node_id: max(0.0, at - now) for node_id, at in self._deadlines.items()})
-        self._deadlines.clear()
-
-    def keep(self, node_id: str, seconds: float) -> None:
-        """A wait of a run that is paused already."""
-        self._held[node_id] = seconds
-        self._count(node_id, seconds)
-
-    def release(self) -> dict[str, float]:
-        """The pause is over.
-
-        Returns:
-            The nodes that wait, and the seconds each has left.
+        Args:
+            node_id: its id in the run.
+            node: the node.
+            number: the attempt.
+            attempt: seconds that this attempt has used.
+            total: seconds since its first attempt began.
         """
-        held, self._held = self._held, {}
-        now = self._time()
-        self._deadlines.update({node_id: now + seconds for node_id, seconds in held.items()})
-        return held
+        if self._is_timed(node):
+            self._used[node_id] = _Used(number, None, attempt, total)
 
 
 def _left(limit: float | None, used: float, code: str) -> TimeLimit:

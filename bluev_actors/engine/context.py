@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol, get_args
 import trio
 from attrs import Factory, define, field
 
+from bluev_actors.engine.outside.outside import Outside
 from bluev_actors.engine.plain import clean_text, encoded, plain_copy
 from bluev_actors.errors import Permanent
 from bluev_actors.workflows.params import NodeParams
@@ -16,8 +17,9 @@ from bluev_actors.workflows.run_events import LogLevel, NodeEmitted, NodeLog, No
 from bluev_actors.workflows.values import Json, JsonObject, find_flaw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
+    from bluev_actors.engine.outcome import BodyEnd
     from bluev_actors.workflows.expressions import Scope
     from bluev_actors.workflows.graph import Node
     from bluev_actors.workflows.inputs import Gathered
@@ -35,12 +37,20 @@ class RunPort(Protocol):
         """Record a line or a named event."""
         ...
 
+    def remark(self, line: NodeLog) -> None:
+        """Record a line about a node, which is none of its own."""
+        ...
+
     def show_progress(self, progress: NodeProgress) -> None:
         """Show how far a node is."""
         ...
 
     def save(self, node_id: str, state: Json) -> None:
         """Keep a node's newest checkpoint."""
+        ...
+
+    async def stored(self) -> None:
+        """Wait until what was said and saved so far is where the journal keeps it."""
         ...
 
     def now(self) -> float:
@@ -56,6 +66,8 @@ class NodeContext:
     """
 
     node: Node
+    node_id: str
+    """The node's id in its run: inside a body the way to it, as in `each[3]/fetch`."""
     run_id: str
     workflow_id: str
     attempt: int
@@ -67,13 +79,23 @@ class NodeContext:
     resume_state: Json | None
     """What the last checkpoint of this node kept; None when there is none."""
     _port: RunPort = field(alias="port")
-    params: JsonObject = Factory(dict[str, "Json"])
+    params: JsonObject = field(factory=dict[str, "Json"], repr=False)
     """The settings, evaluated, with the defaults filled in."""
-    inputs: JsonObject = Factory(dict[str, "Json"])
-    _scope: Scope = Factory(dict[str, "Json"])
+    inputs: JsonObject = field(factory=dict[str, "Json"], repr=False)
+    round: int = 0
+    """How often its body has ended for what it opened; 0 for a node without a body."""
+    finished: Sequence[BodyEnd] = ()
+    """How its body ended, for each item of all rounds so far, in order."""
+    pausable: bool = False
+    """Whether a `checkpoint` pause may cancel this attempt; its kind says so first, and its function may know better."""
+    outside: Outside = Factory(Outside)
+    """What the operator lets nodes that touch the outside reach."""
+    _scope: Scope = field(factory=dict[str, "Json"], repr=False)
     _sources: Mapping[str, list[str]] = Factory(dict[str, list[str]])
     _compiled: NodeParams = Factory(NodeParams)
     _shields: list[trio.CancelScope] = field(factory=list[trio.CancelScope], init=False)
+    _killed: bool = field(default=False, init=False)
+    _standstill: tuple[Callable[[], None], Callable[[], None]] | None = field(default=None, init=False)
 
     def give(self, compiled: NodeParams, scope: Scope, params: JsonObject, gathered: Gathered) -> None:
         """Hand the node what it works with; the executor does that before it calls the function."""
@@ -85,26 +107,25 @@ class NodeContext:
         self.params, self.inputs = plain_copy(self.params), plain_copy(self.inputs)
 
     @property
-    def node_id(self) -> str:
-        """The node's id."""
-        return self.node.id
-
-    @property
     def idempotency_key(self) -> str:
         """The same for every attempt of this node in this run: for a remote side that drops repeats."""
-        return f"{self.run_id}/{self.node.id}"
+        return f"{self.run_id}/{self.node_id}"
 
     def sources(self, name: str) -> list[str]:
         """The ids of the nodes whose values the list of input `name` holds, in its order."""
         return list(self._sources.get(name, ()))
 
-    def evaluate(self, param: str) -> Json:
+    def evaluate(self, param: str, **names: Json) -> Json:
         """Evaluate a param that is an expression or a template, over the inputs and the scope of the run.
+
+        Args:
+            param: which.
+            names: values by the further names that the param may use, such as `item`.
 
         Raises:
             ExpressionError: it cannot be evaluated; it becomes the node's failure.
         """
-        return self._compiled.compute(param, {**self._scope, **self.inputs})
+        return self._compiled.compute(param, {**self._scope, **self.inputs, **names})
 
     def now(self) -> float:
         """Wall time, in seconds since 1970."""
@@ -118,7 +139,11 @@ class NodeContext:
         """
         if level not in LEVELS:
             raise ValueError(f"the level {level!r} is none of {', '.join(LEVELS)}")
-        _on_loop(self._port.say, NodeLog(self.node.id, self.attempt, level, clean_text(message)))
+        _on_loop(self._port.say, NodeLog(self.node_id, self.attempt, level, clean_text(message)))
+
+    def remark(self, message: str, code: str) -> None:
+        """Record a line about this node, which counts towards no limit of its own."""
+        self._port.remark(NodeLog(self.node_id, self.attempt, "warning", clean_text(message), code))
 
     def emit(self, name: str, data: Json = None) -> None:
         """Say something to watchers, as a `node_event`.
@@ -127,7 +152,7 @@ class NodeContext:
             Permanent: it is not plain JSON.
         """
         copy = _plain(data, f"the data of {name}", "invalid_event")
-        _on_loop(self._port.say, NodeEmitted(self.node.id, self.attempt, clean_text(name), copy))
+        _on_loop(self._port.say, NodeEmitted(self.node_id, self.attempt, clean_text(name), copy))
 
     def progress(
         self,
@@ -139,7 +164,7 @@ class NodeContext:
     ) -> None:
         """Show how far it is: `fraction` of one, or `done` of `total`. The newest wins."""
         progress = NodeProgress(
-            self.node.id,
+            self.node_id,
             self.attempt,
             fraction=_figure(fraction),
             done=_figure(done),
@@ -157,12 +182,17 @@ class NodeContext:
         copy = _plain(state, "the checkpoint", "invalid_checkpoint")
         if len(encoded(copy)) > MAX_CHECKPOINT:
             raise Permanent(f"the checkpoint is larger than {MAX_CHECKPOINT} bytes", code="invalid_checkpoint")
-        _on_loop(self._port.save, self.node.id, copy)
+        _on_loop(self._port.save, self.node_id, copy)
 
     async def checkpoint(self, state: Json) -> None:
-        """Keep `state` as the newest checkpoint; a pause or a stop may end the node here."""
+        """Keep `state` as the newest checkpoint, and wait until it is stored; a pause or a stop may end the node here.
+
+        Raises:
+            Permanent: as for `save`.
+            StorageUnavailableError: it cannot be stored at present.
+        """
         self.save(state)
-        await trio.lowlevel.checkpoint()
+        await self._port.stored()
 
     @contextmanager
     def shielded(self, seconds: float) -> Generator[trio.CancelScope]:
@@ -174,9 +204,47 @@ class NodeContext:
             finally:
                 self._shields.remove(scope)
 
+    @contextmanager
+    def until_killed(self) -> Generator[trio.CancelScope]:
+        """Wait for what cannot be cancelled, such as a thread; only a `kill` leaves it behind."""
+        with trio.CancelScope(shield=True) as scope:
+            if self._killed:
+                scope.cancel(reason="killed")
+            self._shields.append(scope)
+            try:
+                yield scope
+            finally:
+                self._shields.remove(scope)
+
+    @contextmanager
+    def standstill(self, suspend: Callable[[], None], resume: Callable[[], None]) -> Generator[None]:
+        """While the block runs, a `checkpoint` pause makes the node stand still instead of cancelling it.
+
+        Args:
+            suspend: makes what the node does stand still, as SIGSTOP does a process. A quick, plain call.
+            resume: lets it go on.
+        """
+        self._standstill = suspend, resume
+        try:
+            yield
+        finally:
+            self._standstill = None
+
+    def suspend(self) -> bool:
+        """Make it stand still, if it can; whether it does."""
+        if self._standstill is None:
+            return False
+        self._standstill[0]()
+        return True
+
+    def resume(self) -> None:
+        """Let it go on."""
+        if self._standstill is not None:
+            self._standstill[1]()
+
     def end_grace(self) -> None:
         """Cut every shielded clean-up short; a `kill` does that."""
-        self.grace = 0
+        self.grace, self._killed = 0, True
         for scope in self._shields:
             scope.cancel(reason="killed")
 

@@ -13,6 +13,7 @@ class RuntimeLimits:
         active_runs: runs that are not queued at one time; more are queued.
         queued_runs: runs that wait for their turn; more are refused.
         kept_runs: ended runs that are held; the oldest go first.
+        kept_for: seconds that an ended run is held.
         history: events held for replay.
         nodes: nodes of one workflow.
         connections: connections of one workflow.
@@ -22,7 +23,8 @@ class RuntimeLimits:
 
     active_runs: int = 1_000
     queued_runs: int = 10_000
-    kept_runs: int = 1_000
+    kept_runs: int = 10_000
+    kept_for: float = 30 * 86_400.0
     history: int = 100_000
     nodes: int = 100_000
     connections: int = 1_000_000

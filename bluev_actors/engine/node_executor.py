@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Final, Never, TypeAlias, cast
 import trio
 
 from bluev_actors.actors import Actor
-from bluev_actors.engine.outcome import Failed, Outcome, Succeeded
+from bluev_actors.engine.outcome import Failed, Opens, Outcome, Succeeded, Waits
 from bluev_actors.engine.plain import clean_text, encoded, plain_copy
 from bluev_actors.errors import BluevError, NodeError, Permanent, RetryAfter
 from bluev_actors.workflows.run_events import ErrorDetail
-from bluev_actors.workflows.values import Json, JsonObject, find_flaw
+from bluev_actors.workflows.values import Json, JsonObject, find_flaw, is_list
 
 if TYPE_CHECKING:
     from bluev_actors.engine.context import NodeContext
@@ -30,6 +30,9 @@ _log = logging.getLogger(__name__)
 
 BUILT_IN: Final = "built-in"
 """The source of the kinds that come with this package."""
+LONG: Final = 2_000
+"""Items beyond which a list is looked through in slices, so that nobody else waits for all of it."""
+SLICE: Final = 1_000
 MAX_ERROR_TEXT: Final = 4096
 """Characters of an exception's text that clients see."""
 
@@ -66,6 +69,8 @@ class NodeExecutor(Actor[Never]):
         self._timeout = timeout
         self._timeout_code = timeout_code
         self._max_output_bytes = max_output_bytes
+        self._scope: trio.CancelScope | None = None
+        self._left = math.inf
 
     @property
     def inline(self) -> bool:
@@ -76,7 +81,7 @@ class NodeExecutor(Actor[Never]):
         """Run the attempt to its outcome; only a cancellation gets out."""
         try:
             if self._timeout is None:
-                return Succeeded(await self._attempt())
+                return await self._attempt()
             return await self._timed_attempt(self._timeout)
         except BaseException as error:  # noqa: BLE001 - whatever a node raises is its failure, never ours
             passing = _not_the_nodes(error)
@@ -85,18 +90,22 @@ class NodeExecutor(Actor[Never]):
             raise passing from None
 
     async def _timed_attempt(self, timeout: float) -> Outcome:
-        with trio.move_on_after(timeout):
-            return Succeeded(await self._attempt())
+        with trio.move_on_after(timeout) as self._scope:
+            return await self._attempt()
         message = f"took longer than its {self._timeout_code.replace('_', ' ')}"
         return Failed(ErrorDetail(self._timeout_code, message, retryable=self._timeout_code == "timeout"))
 
-    async def _attempt(self) -> JsonObject:
+    async def _attempt(self) -> Outcome:
         self._prepare(self.context)
         if not self._is_ours:
             self.context.own()
-        return self._checked(self._node_type.outputs_from(await self._call()))
+        returned = await self.call_node()
+        if isinstance(returned, Opens | Waits):
+            return returned
+        return Succeeded(await self._checked(self._node_type.outputs_from(returned)))
 
-    async def _call(self) -> object:
+    async def call_node(self) -> object:
+        """Call the node's function with what it was given."""
         arguments = dict(self.context.inputs)
         if self._node_type.takes_context:
             arguments["ctx"] = self.context
@@ -104,7 +113,29 @@ class NodeExecutor(Actor[Never]):
         if self._node_type.is_async:
             result: object = function(**arguments)
             return await cast("Awaitable[object]", result) if isinstance(result, Awaitable) else result
-        return await trio.to_thread.run_sync(lambda: function(**arguments))
+        # A thread cannot be cancelled, so it is waited for; only a kill leaves it behind.
+        returned: list[object] = []
+        with self.context.until_killed():
+            returned.append(await trio.to_thread.run_sync(lambda: function(**arguments), abandon_on_cancel=True))
+        if returned:
+            return returned[0]
+        await trio.lowlevel.checkpoint_if_cancelled()
+        raise NodeError("the thread of the node was left behind", code="killed")
+
+    def suspend(self) -> bool:
+        """Make the node stand still, its clock too, if it can; whether it does."""
+        if not self.context.suspend():
+            return False
+        if self._scope is not None:
+            self._left = self._scope.deadline - trio.current_time()
+            self._scope.deadline = math.inf
+        return True
+
+    def resume(self) -> None:
+        """Let a node that stands still go on with the time it has left."""
+        if self._scope is not None:
+            self._scope.deadline = trio.current_time() + self._left
+        self.context.resume()
 
     @property
     def _is_ours(self) -> bool:
@@ -112,16 +143,20 @@ class NodeExecutor(Actor[Never]):
         kind = self._node_type.kind
         return kind.source == BUILT_IN and not kind.outside
 
-    def _checked(self, outputs: JsonObject) -> JsonObject:
-        flaw = next((flaw for name in outputs if (flaw := _name_flaw(name))), None)
-        if flaw is not None:
-            raise Permanent(flaw, code="invalid_output")
-        return {str.__str__(name): self._checked_value(name, value) for name, value in outputs.items()}
+    async def _checked(self, outputs: JsonObject) -> JsonObject:
+        for name in outputs:
+            _refuse(_name_flaw(name))
+        return {str.__str__(name): await self._checked_value(name, value) for name, value in outputs.items()}
 
-    def _checked_value(self, name: str, value: Json) -> Json:
-        flaw = find_flaw(value, f"output {name}")
-        if flaw is not None:
-            raise Permanent(flaw, code="invalid_output")
+    async def _checked_value(self, name: str, value: Json) -> Json:
+        where = f"output {name}"
+        if is_list(value) and len(value) > LONG:
+            for first in range(0, len(value), SLICE):
+                if find_flaw(value[first : first + SLICE]) is not None:
+                    _refuse(find_flaw(value, where))
+                await trio.lowlevel.checkpoint()
+        else:
+            _refuse(find_flaw(value, where))
         if not isinstance(value, bool | int | float | None) and len(encoded(value)) > self._max_output_bytes:
             limit = self._max_output_bytes
             raise Permanent(f"output {name} is larger than {limit} bytes", code="output_too_large")
@@ -142,6 +177,11 @@ class NodeExecutor(Actor[Never]):
         where = f"{self.context.run_id}/{self.context.node_id}"
         _log.error("node %r failed, error_id=%s\n%s", where, error_id, "".join(traceback.format_exception(error)))
         return error_id
+
+
+def _refuse(flaw: str | None) -> None:
+    if flaw is not None:
+        raise Permanent(flaw, code="invalid_output")
 
 
 def error_text(error: BaseException) -> str:

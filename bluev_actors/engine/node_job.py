@@ -10,77 +10,94 @@ from bluev_actors.engine.node_executor import NodeExecutor
 from bluev_actors.engine.plain import plain_copy
 from bluev_actors.workflows.graph import DONE, ERROR
 from bluev_actors.workflows.inputs import gather_inputs
+from bluev_actors.workflows.interface import kind_in_place
 
 if TYPE_CHECKING:
     from bluev_actors.engine.clocks import TimeLimit
     from bluev_actors.engine.context import RunPort
+    from bluev_actors.engine.flow import Flow, Round
     from bluev_actors.engine.run_desk import RunDesk
-    from bluev_actors.workflows.expressions import Scope
-    from bluev_actors.workflows.graph import Node
+    from bluev_actors.engine.scopes import Scope
+    from bluev_actors.workflows.expressions import Scope as Names
+    from bluev_actors.workflows.graph import Edge, Node
     from bluev_actors.workflows.run_events import NodeStarted
     from bluev_actors.workflows.run_state import RunState
     from bluev_actors.workflows.values import JsonObject
 
 
 def make_executor(
-    desk: RunDesk, state: RunState, started: NodeStarted, port: RunPort, limit: TimeLimit
+    desk: RunDesk, flow: Flow, started: NodeStarted, port: RunPort, limit: TimeLimit, round_: Round | None = None
 ) -> NodeExecutor:
     """The executor of one attempt.
 
     Args:
         desk: what the run works with.
-        state: the run's state, from which the inputs are taken when the executor starts.
+        flow: knows the scope of the node, and the run's state, from which inputs are taken when the executor starts.
         started: which attempt.
         port: how the node speaks to its run.
         limit: how long the attempt may take.
+        round_: of an open node that is asked again: how its body has ended so far.
     """
-    node = desk.record.workflow.by_id[started.node_id]
+    node, scope = flow.node(started.node_id), flow.scope(started.node_id)
     return NodeExecutor(
-        _context(desk, state, node, started, port),
+        _context(desk, flow.state, node, scope, started, port, round_),
         desk.catalogue[node.type],
-        partial(_prepare, desk, state),
+        partial(_prepare, desk, flow.state, scope),
         timeout=limit.seconds,
         timeout_code=limit.code,
         max_output_bytes=desk.limits.output_bytes,
     )
 
 
-def _context(desk: RunDesk, state: RunState, node: Node, started: NodeStarted, port: RunPort) -> NodeContext:
+def _context(  # noqa: PLR0913 - what makes up an attempt
+    desk: RunDesk,
+    state: RunState,
+    node: Node,
+    scope: Scope,
+    started: NodeStarted,
+    port: RunPort,
+    round_: Round | None,
+) -> NodeContext:
     workflow = desk.record.workflow
-    known = state.nodes[node.id]
+    known = state.nodes[started.node_id]
     return NodeContext(
         node=node,
+        node_id=started.node_id,
         run_id=desk.record.run_id,
         workflow_id=workflow.id,
         attempt=started.attempt,
         started_at=known.started_at or desk.now(),
         grace=workflow.settings.grace,
-        connected_outputs=connected_outputs(desk, node),
-        resume_state=plain_copy(desk.journal.checkpoint(desk.record.run_id, node.id)),
+        connected_outputs=connected_outputs(scope.workflow.outgoing[node.id]),
+        resume_state=plain_copy(desk.journal.checkpoint(desk.record.run_id, started.node_id)),
         port=port,
+        round=0 if round_ is None else round_.number,
+        finished=() if round_ is None else round_.finished,
+        pausable=desk.kinds[node.type].pausable,
+        outside=desk.outside,
     )
 
 
-def connected_outputs(desk: RunDesk, node: Node) -> tuple[str, ...]:
+def connected_outputs(outgoing: list[Edge]) -> tuple[str, ...]:
     """The names of a node's own outputs that lead somewhere, each once, in the order of the document."""
-    names = dict.fromkeys(edge.from_output for edge in desk.record.workflow.outgoing[node.id])
+    names = dict.fromkeys(edge.from_output for edge in outgoing)
     return tuple(name for name in names if name not in (DONE, ERROR))
 
 
-def _prepare(desk: RunDesk, state: RunState, context: NodeContext) -> None:
+def _prepare(desk: RunDesk, state: RunState, scope: Scope, context: NodeContext) -> None:
     """Evaluate the params and gather the inputs, in the executor's own task; what goes wrong is the node's failure."""
-    node, workflow = context.node, desk.record.workflow
-    kind = desk.kinds[node.type]
+    node = context.node
+    kind = kind_in_place(desk.kinds[node.type], node, scope.workflow.bodies.get(node.id))
 
     def outputs_of(node_id: str) -> JsonObject | None:
-        return state.node(node_id).outputs
+        return state.node(scope.prefix + node_id).outputs
 
-    compiled = desk.params[node.id]
-    scope: Scope = {
-        "inputs": desk.record.inputs,
+    compiled = desk.params[scope.path + node.id]
+    names: Names = {
+        "inputs": scope.inputs,
         "nodes": {it: outputs_of(it) for it in compiled.node_refs},
-        "run": {"id": desk.record.run_id, "workflow_id": workflow.id},
+        "run": {"id": desk.record.run_id, "workflow_id": desk.record.workflow_id},
     }
-    params = compiled.evaluate(scope)
-    gathered = gather_inputs(kind, workflow.incoming[node.id], outputs_of, params)
-    context.give(compiled, scope, params, gathered)
+    params = compiled.evaluate(names, None if desk.secrets is None else desk.secrets.reveal)
+    gathered = gather_inputs(kind, scope.workflow.incoming[node.id], outputs_of, params)
+    context.give(compiled, names, params, gathered)

@@ -13,14 +13,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast, overload
 
-from attrs import evolve, frozen
+from attrs import asdict, evolve, frozen
 
+from bluev_actors.engine.conduct import conduct_of
 from bluev_actors.engine.signatures import CONTEXT, Signature, name_of, read_signature
 from bluev_actors.errors import NodeTypeError, Permanent
 from bluev_actors.workflows.graph import AFTER, DONE, ERROR, TriggerRule
-from bluev_actors.workflows.kinds import NOTHING, NodeKind, Param, Port
+from bluev_actors.workflows.kinds import NOTHING, Conduct, Failure, NodeKind, Param, Port
 
 if TYPE_CHECKING:
     from bluev_actors.workflows.values import Json, JsonObject
@@ -94,6 +96,8 @@ def node(
     outside: bool = False,
     trigger_rule: TriggerRule = "all_success",
     description: str | None = None,
+    failures: Mapping[str, str] = MappingProxyType({}),
+    conduct: Conduct | None = None,
     examples: Iterable[JsonObject] = (),
 ) -> Callable[[NodeFunction], NodeType]: ...
 def node(  # noqa: PLR0913 - each argument is one thing a kind says of itself
@@ -110,6 +114,8 @@ def node(  # noqa: PLR0913 - each argument is one thing a kind says of itself
     outside: bool = False,
     trigger_rule: TriggerRule = "all_success",
     description: str | None = None,
+    failures: Mapping[str, str] = MappingProxyType({}),
+    conduct: Conduct | None = None,
     examples: Iterable[JsonObject] = (),
 ) -> NodeType | Callable[[NodeFunction], NodeType]:
     """Make a node type of a function.
@@ -128,6 +134,8 @@ def node(  # noqa: PLR0913 - each argument is one thing a kind says of itself
         outside: touches the outside, so it is off until allowed by name.
         trigger_rule: when it runs, if the workflow does not say otherwise.
         description: what it does; the first line of the docstring when left out.
+        failures: its own error codes, and when it fails with each.
+        conduct: what a pause, a retry and a crash mean for it, where that is not what its flags say.
         examples: whole small workflows that show it.
 
     Raises:
@@ -152,6 +160,8 @@ def node(  # noqa: PLR0913 - each argument is one thing a kind says of itself
             outside=outside,
             trigger_rule=trigger_rule,
             description=description or _first_line(function),
+            failures=tuple(Failure(code, meaning) for code, meaning in failures.items()),
+            conduct=conduct or Conduct(),
             examples=tuple(examples),
             source=f"{getattr(function, '__module__', '?')}.{name_of(function)}",
         )
@@ -291,6 +301,8 @@ def describe(kind: NodeKind, *, enabled: bool) -> JsonObject:
         "outside": kind.outside,
         "enabled": enabled,
         "trigger_rule": kind.trigger_rule,
+        "failures": [asdict(failure) for failure in kind.failures],
+        "conduct": asdict(conduct_of(kind)),
         "examples": list(kind.examples),
         "source": kind.source,
     }
@@ -318,6 +330,8 @@ def _describe_param(param: Param) -> JsonObject:
     for name in ("minimum", "maximum"):
         if (bound := getattr(param, name)) is not None:
             found[name] = bound
+    if param.names_outputs:
+        found["names_outputs"] = True
     if param.choices:
         found["choices"] = list(param.choices)
     return _with_default(found, param.default)

@@ -2,7 +2,7 @@
 
 It awaits nothing but its mailbox, so a stop is never behind a node. What happens goes the same way every time: `Flow`
 is told, one commit shows what follows, and then the effects are carried out. A crash of this actor loses nothing: the
-next incarnation replays the journal and goes on.
+next incarnation replays the journal and goes on, and so does the next process.
 
 Pause, stop and fail-fast are one motion with three endings: the executor's cancel scope closes, and the cause that was
 noted beforehand says what becomes of the node. A node whose body returned all the same has ended; completion wins.
@@ -15,26 +15,44 @@ from collections import deque
 from functools import partial
 from itertools import count
 from random import Random
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, cast
 
 import trio
-from attrs import frozen
 
-from bluev_actors.actors import ChildSpec, Exit, ExitKind, Request, RestartBudget, Supervisor, child, handles
+from bluev_actors.actors import ChildSpec, Exit, ExitKind, RestartBudget, Supervisor, child, handles
 from bluev_actors.actors.restart import RestartWindow
-from bluev_actors.engine.clocks import Clocks
-from bluev_actors.engine.flow import Effects, Flow
+from bluev_actors.engine.clocks import Clocks, TimeLimit
+from bluev_actors.engine.flow import Effects, Flow, Round
 from bluev_actors.engine.node_job import make_executor
-from bluev_actors.engine.outcome import Failed, Succeeded
+from bluev_actors.engine.outcome import Failed, Opens, Succeeded, Waits
+from bluev_actors.engine.poison import NOTE, Suspicion, suspect
+from bluev_actors.engine.run_commands import (
+    Begin,
+    CancelNodes,
+    GateOpened,
+    Heard,
+    PauseRun,
+    ResumeRun,
+    RunCommand,
+    RunInline,
+    SignalRun,
+    StopRun,
+    Stored,
+    SuspendRun,
+)
 from bluev_actors.engine.run_voice import RunVoice
 from bluev_actors.engine.run_writer import RunWriter
 from bluev_actors.engine.timers import KIND as TIMER
 from bluev_actors.engine.timers import Timers
-from bluev_actors.workflows.control import Action, ControlOutcome, Ruling, StopMode, is_stricter, judge
+from bluev_actors.engine.waits import WaitDesk
+from bluev_actors.errors import RefusedError
+from bluev_actors.workflows.control import Action, ControlOutcome, Ruling, SignalOutcome, is_stricter, judge
+from bluev_actors.workflows.kinds import NOTHING
 from bluev_actors.workflows.run_events import ErrorDetail, NodeLog, NodeStarted
 
 if TYPE_CHECKING:
     from bluev_actors.engine.node_executor import NodeExecutor
+    from bluev_actors.engine.outcome import Outcome
     from bluev_actors.engine.run_desk import RunDesk
     from bluev_actors.workflows.graph import PauseMode
     from bluev_actors.workflows.run_state import RunState
@@ -46,48 +64,10 @@ EXECUTOR_PERIOD: Final = 5.0
 """More crashes of executors than this in so many seconds fail the run: they are bugs of ours, not failures of nodes."""
 INLINE_STRIDE: Final = 16
 """Nodes run in the run's own task between two checkpoints, so that nobody else waits longer than for these."""
+CANCEL_STRIDE: Final = 100
+"""Nodes cancelled between two checkpoints; to cancel one takes some 50 microseconds."""
 GRACE_MARGIN: Final = 0.1
 """Seconds beyond its grace after which a cancelled node that is still there is named."""
-
-
-@frozen
-class Begin:
-    """A queued run's turn has come."""
-
-
-@frozen
-class PauseRun(Request[ControlOutcome]):
-    """Start no more nodes, and treat those in flight as `mode` says.
-
-    Attributes:
-        mode: None means the workflow's own setting.
-        until: resume by itself at this wall time, in seconds since 1970.
-        timeout: stop the run after so many seconds of pause.
-    """
-
-    mode: PauseMode | None = None
-    until: float | None = None
-    timeout: float | None = None
-
-
-@frozen
-class ResumeRun(Request[ControlOutcome]):
-    """Go on after a pause."""
-
-
-@frozen
-class StopRun(Request[ControlOutcome]):
-    """End the run now."""
-
-    mode: StopMode = "graceful"
-
-
-@frozen
-class RunInline:
-    """A run's word to itself: there is a node to run in its own task."""
-
-
-RunCommand: TypeAlias = Begin | PauseRun | ResumeRun | StopRun | RunInline
 
 
 class Run(Supervisor[RunCommand]):
@@ -103,18 +83,25 @@ class Run(Supervisor[RunCommand]):
         self._desk = desk
         self._queued = queued
         self._settings = desk.record.workflow.settings
-        self._writer = RunWriter(desk.journal, desk.record, desk.now)
-        self._flow = Flow(self._writer, desk.kinds, desk.now, Random(desk.record.run_id))  # noqa: S311 - no secret
+        self._writer = RunWriter(desk.journal, desk.record, desk.now, desk.secrets.mask)
+        self._gate = None if desk.admission is None else desk.admission.gate(self._settings, self._wake_gate)
+        dice = Random(desk.record.run_id)  # noqa: S311 - no secret
+        self._flow = Flow(self._writer, desk.kinds, desk.now, dice, self._gate, pausable=self._is_pausable)
         self._clocks = Clocks(trio.current_time, self._settings.retry)
         self._crashes = RestartWindow(RestartBudget(EXECUTOR_CRASHES, EXECUTOR_PERIOD))
         self._executors: dict[str, NodeExecutor] = {}
         self._inline: deque[NodeExecutor] = deque()
         self._inline_runs = 0
+        self._stored: deque[list[NodeStarted]] = deque()
         self._timers = Timers(self.start_child, self.cancel_child)
         self._voice = RunVoice(desk, self._writer, self._timers.arm)
+        self._waits = WaitDesk(desk.journal, desk.record.run_id)
         self._told: set[NodeExecutor] = set()
+        self._cancels: deque[NodeExecutor] = deque()
         self._graces: dict[str, list[NodeExecutor]] = {}
         self._grace_numbers = count()
+        self._still: set[NodeExecutor] = set()
+        self._suspended = False
         desk.writer = self._writer
 
     @property
@@ -127,7 +114,7 @@ class Run(Supervisor[RunCommand]):
     async def on_start(self) -> None:
         """Begin a fresh run, or go on where the journal ends."""
         if not self.state.seq:
-            self._flow.accept(queued=self._queued)
+            self._flow.accept(queued=self._queued, reused=self._desk.reused)
         elif not self.state.ended:
             self._recover()
         self._go_on()
@@ -138,41 +125,138 @@ class Run(Supervisor[RunCommand]):
     async def on_stop(self, exit: Exit) -> None:  # noqa: ARG002 - the hook's own signature
         """Put the pen down, so that nothing left of this incarnation can write beside the next."""
         self._writer.closed = True
+        if self._gate is not None:
+            self._gate.close()
 
     def _recover(self) -> None:
-        self._flow.recover()
+        """Take up what the journal says: clocks go on with what is left of them."""
+        suspicion = self._suspect()
+        if self.state.pause_mode is not None:
+            self._timers.hold()
+        for node_id in self.state.in_flight:
+            self._restore_clock(node_id)
+        poisoned = () if suspicion.poisoned is None else (suspicion.poisoned,)
+        self._flow.recover(one_at_a_time=suspicion.one_at_a_time, poisoned=poisoned)
+        self._note_crashes(suspicion)
         self._arm_pause_ends()
-        now = self._desk.now()
         for node_id, node in self.state.nodes.items():
+            left = self.state.seconds_left(node_id, self._desk.now())
             if node.status == "retrying":
-                self._back_off(node_id, max(0.0, (node.next_at or now) - now))
+                self._arm_clock(f"retry/{node_id}", left)
+            elif node.status == "waiting" and node.next_at is not None:
+                self._arm_clock(f"wait/{node_id}", left)
+        if self.state.status == "running":
+            self._deliver_signals()
+
+    def _suspect(self) -> Suspicion:
+        """What is to be thought of the nodes in flight, when it was the process that crashed and not this actor."""
+        if not self._desk.found:
+            return Suspicion()
+        self._desk.found = False
+        return suspect(self._desk.journal.notes(self._desk.record.run_id), self.state)
+
+    def _restore_clock(self, node_id: str) -> None:
+        state, node = self.state, self.state.nodes[node_id]
+        began = state.updated_at if node.started_at is None else node.started_at
+        first = began if node.first_started_at is None else node.first_started_at
+        self._clocks.restore(
+            node_id,
+            self._flow.node(node_id),
+            node.attempt,
+            state.time_between(began, state.updated_at),
+            state.time_between(first, state.updated_at),
+        )
+
+    def _note_crashes(self, suspicion: Suspicion) -> None:
+        """Keep what is suspected, together with the events of the recovery, before any suspect starts."""
+        if suspicion.crashes:
+            note = suspicion.watching(self._flow.suspect).as_note()
+            self._desk.journal.note(self._desk.record.run_id, NOTE, note)
 
     # --- going on -----------------------------------------------------------------------------------------------
 
     def _go_on(self) -> None:
         """Let the flow decide, show it in one commit, and carry it out."""
+        suspect = self._flow.suspect
         effects = self._flow.go_on()
-        self._writer.commit(partial(self._launch, effects.launches) if effects.launches else None)
+        if self._flow.suspect != suspect:
+            self._note_crashes(Suspicion(self.state.news, 1))
+        ahead, launches = self._sorted(effects.launches)
+        self._commit(launches)
+        self._launch(ahead)
         self._carry_out(effects)
-        if self.state.ended:
+        if self.state.ended or (self._suspended and not self._executors):
             self.stop()
 
+    def _commit(self, launches: list[NodeStarted]) -> None:
+        """Hand over what was written; the nodes it starts are launched once it is stored."""
+        if not launches:
+            self._writer.commit()
+        elif self._desk.journal.durable:
+            self._writer.commit(partial(self._note_stored, launches))
+        else:
+            self._writer.commit(partial(self._launch, launches))
+
+    def _note_stored(self, launches: list[NodeStarted]) -> None:
+        """Have them launched by a message, for it is the journal's task that calls this."""
+        if not self._stored:
+            self.ref.tell(Stored(), urgent=True)
+        self._stored.append(launches)
+
+    @handles
+    async def stored(self, _message: Stored) -> None:
+        """Launch the nodes whose start is on record."""
+        while self._stored:
+            self._launch(self._stored.popleft())
+
+    def _sorted(self, launches: list[NodeStarted]) -> tuple[list[NodeStarted], list[NodeStarted]]:
+        """Those that may go ahead of the disk, and the others.
+
+        What is pure has no effect, and what it gives out is stored after its own start; so only showing it waits.
+        """
+        if not self._desk.journal.durable:
+            return [], launches
+        ahead = [it for it in launches if self._flow.kind(it.node_id).pure]
+        return ahead, [it for it in launches if not self._flow.kind(it.node_id).pure]
+
     def _carry_out(self, effects: Effects) -> None:
+        for round_ in effects.rounds:
+            self._open_round(round_)
+        for node_id in effects.closed:
+            self._stop_clock(node_id)
         self._tell_to_end([self._executors[it] for it in effects.cancels if it in self._executors])
         for node_id, seconds in effects.backoffs:
-            self._back_off(node_id, seconds)
+            self._clocks.count(node_id, seconds)
+            self._arm_clock(f"retry/{node_id}", seconds)
+        for node_id, seconds in effects.delays:
+            self._arm_clock(f"delay/{node_id}", seconds)
+        for progress in effects.progress:
+            self._voice.show_progress(progress)
+        self._arm_gate()
 
     def _tell_to_end(self, executors: list[NodeExecutor]) -> None:
         """Cancel those that were not told before; who is still there after its grace is named, once."""
         news = [executor for executor in executors if executor not in self._told]
-        for executor in news:
-            node_id = executor.context.node_id
-            self.cancel_child(node_id, self._flow.causes[node_id])
         if news:
+            if not self._cancels:
+                self.ref.tell(CancelNodes(), urgent=True)
+            self._cancels.extend(news)
             self._told.update(news)
             number = str(next(self._grace_numbers))
             self._graces[number] = news
             self._timers.arm(f"grace/{number}", self._settings.grace + GRACE_MARGIN)
+
+    @handles
+    async def cancel_nodes(self, _message: CancelNodes) -> None:
+        """Cancel those that were told to end, some at a time, so that the answer to a control goes before them."""
+        await trio.lowlevel.checkpoint()
+        for _ in range(min(CANCEL_STRIDE, len(self._cancels))):
+            executor = self._cancels.popleft()
+            node_id = executor.context.node_id
+            if self._executors.get(node_id) is executor:
+                self.cancel_child(node_id, self._flow.causes.get(node_id, "overtaken"))
+        if self._cancels:
+            self.ref.tell(CancelNodes(), urgent=True)
 
     def _launch(self, launches: list[NodeStarted]) -> None:
         """Start the executors of nodes whose start is on record, unless a control or a crash was quicker."""
@@ -188,14 +272,32 @@ class Run(Supervisor[RunCommand]):
             self._go_on()
 
     def _launch_executor(self, started: NodeStarted) -> None:
-        node = self._desk.record.workflow.by_id[started.node_id]
-        limit = self._clocks.start(node, started.attempt)
-        executor = make_executor(self._desk, self.state, started, self._voice, limit)
+        limit = self._clocks.start(started.node_id, self._flow.node(started.node_id), started.attempt)
+        if started.opens:
+            self._limit_open_node(started.node_id, limit)
+        still = self._executors.get(started.node_id)
+        if still is not None:
+            self._still.discard(still)
+            still.resume()
+            return
+        executor = make_executor(self._desk, self._flow, started, self._voice, limit)
         if executor.inline:
             self._queue_inline(executor)
         else:
-            self._executors[node.id] = executor
-            self.start_child(child(node.id, lambda: executor, restart="temporary", kind="node"))
+            self._executors[started.node_id] = executor
+            # It has one life, and who made it must not keep it: else each is garbage that only the collector finds.
+            self.start_child(child(started.node_id, [executor].pop, restart="temporary", kind="node"))
+
+    def _limit_open_node(self, node_id: str, limit: TimeLimit) -> None:
+        """A node without a task has no cancel scope that could end it in time; a timer of the run does."""
+        if limit.seconds is not None:
+            self._arm_clock(f"{limit.code}/{node_id}", limit.seconds)
+
+    def _open_round(self, round_: Round) -> None:
+        """Call an open node again, now that its body has ended for what it opened."""
+        if round_.node_id in self.state.open:
+            started = NodeStarted(round_.node_id, round_.attempt, opens=True)
+            self._queue_inline(make_executor(self._desk, self._flow, started, self._voice, _NO_LIMIT, round_))
 
     def _queue_inline(self, executor: NodeExecutor) -> None:
         """Have it run by a message, so that a control goes before it; one message at a time is on its way."""
@@ -212,7 +314,7 @@ class Run(Supervisor[RunCommand]):
         if self._inline:
             self.ref.tell(RunInline())
         node_id = executor.context.node_id
-        cut_short = node_id in self._flow.causes
+        cut_short = node_id in self._flow.causes or not self._is_awaited(executor)
         self._node_ended(
             node_id, Exit(ExitKind.KILLED) if cut_short else Exit(ExitKind.NORMAL, result=await executor.run())
         )
@@ -229,22 +331,35 @@ class Run(Supervisor[RunCommand]):
             self._alarm(name)
 
     def _node_ended(self, node_id: str, exit_: Exit) -> None:
-        elapsed = self._clocks.stop(node_id)
-        outcome = exit_.result
-        if isinstance(outcome, Succeeded):
-            self._flow.succeeded(node_id, outcome)
-        elif isinstance(outcome, Failed):
-            self._note_exception(node_id, outcome)
-            self._flow.failed(node_id, outcome, elapsed)
-        elif node_id in self._flow.causes:
-            self._flow.cancelled(node_id)
-        else:
-            self._executor_crashed(node_id, exit_)
+        if self.state.ended:
+            return  # It stood still when the run was stopped, and was ended with it.
+        outcome = cast("Outcome | None", exit_.result)
+        elapsed = 0.0 if isinstance(outcome, Opens) else self._stop_clock(node_id)
+        match outcome:
+            case Succeeded():
+                self._flow.succeeded(node_id, outcome)
+            case Failed():
+                self._note_exception(node_id, outcome)
+                self._flow.failed(node_id, outcome, elapsed)
+            case Opens():
+                self._flow.opened(node_id, outcome)
+            case Waits():
+                self._begin_wait(node_id, outcome)
+            case _ if node_id in self._flow.causes:
+                self._flow.cancelled(node_id)
+            case _:
+                self._executor_crashed(node_id, exit_)
         self._go_on()
+
+    def _stop_clock(self, node_id: str) -> float:
+        for code in ("timeout", "total_timeout"):
+            self._timers.disarm_one(f"{code}/{node_id}")
+        return self._clocks.stop(node_id)
 
     def _forget_executor(self, node_id: str) -> None:
         executor = self._executors.pop(node_id)
         self._told.discard(executor)
+        self._still.discard(executor)
         if not self._told and self._graces:
             self._timers.disarm("grace/")
             self._graces.clear()
@@ -260,36 +375,106 @@ class Run(Supervisor[RunCommand]):
         too_often = not self._crashes.allows(trio.current_time())
         self._flow.executor_crashed(node_id, too_often=too_often)
 
+    # --- waits and signals --------------------------------------------------------------------------------------
+
+    def _begin_wait(self, node_id: str, waits: Waits) -> None:
+        """The node's task is over; it goes on by a signal, which may have come already, or by its clock."""
+        self._flow.waits(node_id, waits)
+        if self.state.node(node_id).status != "waiting":
+            return
+        self._waits.keep(node_id, waits)
+        if waits.seconds is not None:
+            self._arm_clock(f"wait/{node_id}", waits.seconds)
+        if self.state.status == "running":
+            self._deliver(node_id)
+
+    @handles
+    async def signal(self, message: SignalRun) -> SignalOutcome:
+        """Answer a node that waits, or keep the answer for it."""
+        outcome = self._judge_signal(message)
+        if outcome.accepted:
+            outcome = self._keep_signal(message)
+        if outcome.accepted and message.heard is not None:
+            message.heard(outcome)
+        if outcome.accepted and self.state.status == "running" and self.state.node(message.node_id).status == "waiting":
+            self._deliver(message.node_id)
+            self._go_on()
+        return outcome
+
+    def _judge_signal(self, message: SignalRun) -> SignalOutcome:
+        node = self.state.node(message.node_id)
+        if self.state.ended:
+            return self._refused(message, "run_finished", f"the run has ended: it is {self.state.status}")
+        if self.state.status == "stopping":
+            return self._refused(message, "invalid_state", "the run is stopping")
+        if node.ended:
+            return self._refused(message, "node_finished", f"the node has ended: it is {node.status}")
+        waits = self._waits.of(message.node_id) if node.status == "waiting" else None
+        flaw = None if waits is None else waits.flaw(message.payload)
+        if flaw is not None:
+            return self._refused(message, "invalid_payload", f"the payload does not fit what the node takes: {flaw}")
+        return SignalOutcome(self._desk.record.run_id, message.node_id, accepted=True)
+
+    def _keep_signal(self, message: SignalRun) -> SignalOutcome:
+        run_id = self._desk.record.run_id
+        try:
+            self._desk.journal.keep_signal(run_id, message.node_id, message.payload)
+        except RefusedError as error:
+            return self._refused(message, error.code, str(error))
+        return SignalOutcome(run_id, message.node_id, accepted=True)
+
+    def _refused(self, message: SignalRun, code: str, sentence: str) -> SignalOutcome:
+        return SignalOutcome(self._desk.record.run_id, message.node_id, accepted=False, code=code, message=sentence)
+
+    def _deliver(self, node_id: str) -> None:
+        signal = self._waits.next_signal(node_id)
+        if signal is not None:
+            self._timers.disarm_one(f"wait/{node_id}")
+            self._flow.signalled(node_id, signal.payload)
+
+    def _deliver_signals(self) -> None:
+        """Give the nodes that wait what came while nothing was given to anybody."""
+        for node_id in [n for n, it in self.state.nodes.items() if it.status == "waiting"]:
+            self._deliver(node_id)
+
+    def _wait_over(self, node_id: str) -> None:
+        waits = self._waits.of(node_id)
+        if waits is None or waits.default is NOTHING:
+            self._flow.wait_over(node_id)
+        else:
+            self._flow.signalled(node_id, waits.default)
+
     # --- timers -------------------------------------------------------------------------------------------------
+
+    def _arm_clock(self, name: str, seconds: float) -> None:
+        """Set a timer that stands still while the run is paused."""
+        self._timers.arm(name, seconds, stands_still=True)
 
     def _alarm(self, name: str) -> None:
         family, _, which = name.partition("/")
         match family:
             case "retry":
-                self._retry(which)
+                self._flow.retry_due(which)
+            case "delay":
+                self._flow.delay_over(which)
+            case "wait":
+                self._wait_over(which)
+            case "timeout" | "total_timeout":
+                self._flow.time_out(which, family)
+            case "run-timeout":
+                self._time_out()
+            case "gate":
+                self._wake_gate()
+            case "pause-until":
+                self._resume(ResumeRun(), "until")
+            case "pause-timeout":
+                self._stop(StopRun(), "pause_timeout")
             case "grace":
                 self._name_the_disobedient(self._graces.pop(which))
             case "progress":
                 self._voice.flush_progress()
-            case "run-timeout":
-                self._time_out()
-            case "pause-until":
-                self._resume("until")
-            case "pause-timeout":
-                self._stop()
             case _:
                 raise AssertionError(f"nobody set the timer {name}")
-
-    def _back_off(self, node_id: str, seconds: float) -> None:
-        if self.state.status == "running":
-            self._clocks.wait(node_id, seconds)
-            self._timers.arm(f"retry/{node_id}", seconds)
-        else:
-            self._clocks.keep(node_id, seconds)
-
-    def _retry(self, node_id: str) -> None:
-        self._clocks.waited(node_id)
-        self._flow.retry_due(node_id)
         self._go_on()
 
     def _name_the_disobedient(self, told: list[NodeExecutor]) -> None:
@@ -299,12 +484,31 @@ class Run(Supervisor[RunCommand]):
 
     def _arm_run_timeout(self) -> None:
         timeout = self._desk.record.options.timeout or self._settings.timeout
-        if timeout is not None and self.state.status in ("running", "pausing"):
-            self._timers.arm("run-timeout", timeout - self.state.time_used(self._desk.now()))
+        if timeout is not None and self.state.begun and self.state.status in ("running", "pausing", "paused"):
+            self._arm_clock("run-timeout", timeout - self.state.time_used(self._desk.now()))
 
     def _time_out(self) -> None:
         self._flow.fail(ErrorDetail("run_timeout", "the run took longer than its timeout"), at_once=True)
+
+    def _wake_gate(self) -> None:
+        self.ref.tell(GateOpened(), urgent=True)
+
+    @handles
+    async def gate_opened(self, _message: GateOpened) -> None:
+        """Try again to start the nodes that had to wait for their key."""
+        self._flow.gate_opened()
         self._go_on()
+        if self._gate is not None:
+            self._gate.pass_on()
+
+    def _arm_gate(self) -> None:
+        """Ask the gate again when a rate allows the next start; who starts nothing must not hold up the line."""
+        if self._gate is None:
+            return
+        if self.state.status != "running" or self._flow.failure is not None or self._suspended:
+            self._gate.withdraw()
+        elif (next_at := self._gate.next_at()) is not None:
+            self._timers.arm("gate", next_at - trio.current_time())
 
     # --- control ------------------------------------------------------------------------------------------------
 
@@ -322,77 +526,112 @@ class Run(Supervisor[RunCommand]):
         mode = message.mode or self._settings.pause_mode
         ruling = judge("pause", self.state.status)
         upgrade = self.state.status == "pausing" and is_stricter(mode, self.state.pause_mode)
-        if ruling == "do" or upgrade:
-            self._flow.pause(mode)
-        outcome = self._outcome("pause", ruling)
         if ruling == "do":
-            self._hold(message)
+            stop_at = None if message.timeout is None else self._desk.now() + message.timeout
+            self._flow.pause(mode, until=message.until, stop_at=stop_at, by=message.by)
+        elif upgrade:
+            until, stop_at = self.state.pause_until, self.state.pause_stop_at
+            self._flow.pause(mode, until=until, stop_at=stop_at, by=message.by)
+        outcome = self._outcome("pause", ruling, message.heard)
+        if (ruling == "do" or upgrade) and mode == "checkpoint":
+            self._stand_still()
+        if ruling == "do":
+            self._hold()
         self._go_on()
         return outcome
 
-    def _hold(self, message: PauseRun) -> None:
+    def _is_pausable(self, node_id: str) -> bool:
+        executor = self._executors.get(node_id)
+        return self._flow.kind(node_id).pausable if executor is None else executor.context.pausable
+
+    def _stand_still(self) -> None:
+        """Those nodes in flight that can stand still do: to the outside they are paused, their tasks live on."""
+        for node_id, executor in self._executors.items():
+            if node_id not in self._flow.causes and executor not in self._still and executor.suspend():
+                self._still.add(executor)
+                self._clocks.stop(node_id)
+                self._flow.causes[node_id] = "pause"
+                self._flow.cancelled(node_id)
+
+    def _hold(self) -> None:
         """The clocks of the run stand still; those of the pause begin."""
-        self._clocks.hold()
-        self._timers.disarm("retry/")
-        self._timers.disarm("run-timeout")
-        ends = {"pause-until": message.until}
-        if message.timeout is not None:
-            ends["pause-timeout"] = self._desk.now() + message.timeout
-        self._desk.pause_ends = {name: at for name, at in ends.items() if at is not None}
+        self._timers.hold()
+        for node_id in self.state.open:
+            self._clocks.stop(node_id)
         self._arm_pause_ends()
 
     def _arm_pause_ends(self) -> None:
-        for name, at in self._desk.pause_ends.items():
-            self._timers.arm(name, at - self._desk.now())
-
-    def _end_pause_clocks(self) -> None:
-        self._desk.pause_ends = {}
-        self._timers.disarm("pause-")
+        for name, at in (("pause-until", self.state.pause_until), ("pause-timeout", self.state.pause_stop_at)):
+            if at is not None:
+                self._timers.arm(name, at - self._desk.now())
 
     @handles
-    async def resume(self, _message: ResumeRun) -> ControlOutcome:
+    async def resume(self, message: ResumeRun) -> ControlOutcome:
         """Go on after a pause."""
         ruling = judge("resume", self.state.status)
-        if ruling == "do":
-            self._resume()
-        return self._outcome("resume", ruling)
-
-    def _resume(self, reason: str | None = None) -> None:
-        self._end_pause_clocks()
-        self._flow.resume(reason)
-        for node_id, seconds in self._clocks.release().items():
-            self._timers.arm(f"retry/{node_id}", seconds)
+        if ruling != "do":
+            return self._outcome("resume", ruling, message.heard)
+        outcome = self._resume(message)
         self._go_on()
+        return outcome
+
+    def _resume(self, message: ResumeRun, reason: str | None = None) -> ControlOutcome:
+        withdrawn = list(self.state.open)
+        self._timers.disarm("pause-")
+        self._flow.resume(reason, by=None if reason else message.by)
+        outcome = self._outcome("resume", "do", message.heard)
+        for node_id in withdrawn:
+            self._clocks.start(node_id, self._flow.node(node_id), self.state.nodes[node_id].attempt)
+        self._timers.release()
+        self._flow.gate_opened()
+        self._deliver_signals()
         self._arm_run_timeout()
         if self.state.status == "queued":
             self._desk.want_turn()
+        return outcome
 
     @handles
     async def stop_run(self, message: StopRun) -> ControlOutcome:
         """End the run now."""
         ruling = judge("stop", self.state.status)
-        outcome = self._stop() if ruling == "do" else self._outcome("stop", ruling)
+        outcome = self._stop(message) if ruling == "do" else self._outcome("stop", ruling, message.heard)
+        self._go_on()
         if message.mode == "kill":
             self._end_grace()
         return outcome
 
-    def _stop(self) -> ControlOutcome:
-        self._flow.stop()
-        outcome = self._outcome("stop", "do")
-        self._end_pause_clocks()
-        self._timers.disarm("retry/")
-        self._timers.disarm("run-timeout")
-        self._go_on()
+    def _stop(self, message: StopRun, reason: str | None = None) -> ControlOutcome:
+        self._flow.stop(by=None if reason else message.by, reason=reason)
+        outcome = self._outcome("stop", "do", message.heard)
+        for prefix in ("pause-", "retry/", "delay/", "wait/", "timeout/", "total_timeout/", "run-timeout", "gate"):
+            self._timers.disarm(prefix)
         return outcome
 
     def _end_grace(self) -> None:
         for executor in self._executors.values():
             executor.context.end_grace()
 
-    def _outcome(self, action: Action, ruling: Ruling) -> ControlOutcome:
+    @handles
+    async def suspend(self, message: SuspendRun) -> None:
+        """Leave things so that the next process can go on; the actor ends when no node is at work any more."""
+        self._suspended = True
+        self._flow.suspend()
+        mode: PauseMode = "hard" if message.hard else "checkpoint"
+        chosen = [n for n, it in self._executors.items() if it in self._still or self._flow.may_cut(n, mode)]
+        for node_id in chosen:
+            self._flow.causes.setdefault(node_id, "drain")
+        self._tell_to_end([self._executors[node_id] for node_id in chosen])
+        self._go_on()
+
+    def _is_awaited(self, executor: NodeExecutor) -> bool:
+        """Whether an inline node is still to run: an open one may have been paused or ended while it waited."""
+        node_id = executor.context.node_id
+        return node_id in self.state.open or node_id in self.state.in_flight
+
+    def _outcome(self, action: Action, ruling: Ruling, heard: Heard | None) -> ControlOutcome:
         record, state = self._desk.record, self.state
         accepted = ruling in ("do", "nothing")
-        return ControlOutcome(
+        outcome = ControlOutcome(
             run_id=record.run_id,
             workflow_id=record.workflow_id,
             action=action,
@@ -402,6 +641,10 @@ class Run(Supervisor[RunCommand]):
             code=None if accepted else ruling,
             message=None if accepted else f"a run that is {state.status} cannot be {_PAST[action]}",
         )
+        if heard is not None:
+            heard(outcome)
+        return outcome
 
 
+_NO_LIMIT: Final = TimeLimit()
 _PAST: Final[dict[Action, str]] = {"pause": "paused", "resume": "resumed", "stop": "stopped"}

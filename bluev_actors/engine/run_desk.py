@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING
 
 from attrs import Factory, define
 
+from bluev_actors.engine.outside.outside import Outside
+from bluev_actors.engine.secrets import RunSecrets, Secrets
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from bluev_actors.engine.admission import Admission
+    from bluev_actors.engine.cache import OutputCache
     from bluev_actors.engine.journal import Journal, RunRecord
     from bluev_actors.engine.limits import RuntimeLimits
     from bluev_actors.engine.node_types import Catalogue
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
     from bluev_actors.workflows.kinds import Kinds
     from bluev_actors.workflows.params import NodeParams
     from bluev_actors.workflows.run_events import NodeProgress
+    from bluev_actors.workflows.values import JsonObject
 
 
 @define
@@ -35,9 +41,14 @@ class RunDesk:
         show_progress: shows how far a node is, to whoever watches.
         want_turn: asks for the turn of a queued run.
         params: the compiled params of its nodes.
+        secrets: what its nodes may know, and what is masked in all they say.
+        admission: lets nodes with a key in, over all runs; None where nobody limits anything.
+        cache: what pure nodes gave out before; None where nothing is kept.
+        outside: what its nodes may reach.
+        reused: the outputs of nodes that an earlier run has done already.
         writer: the pen of the living incarnation; None before the first.
         exceptions: what nodes that failed for good had raised, for callbacks in process.
-        pause_ends: when a pause ends by itself, by the name of its timer; wall time, in seconds since 1970.
+        found: it was taken up from a journal of an earlier process, and no incarnation has looked at it yet.
     """
 
     record: RunRecord
@@ -49,6 +60,11 @@ class RunDesk:
     show_progress: Callable[[NodeProgress], None]
     want_turn: Callable[[], None]
     params: Mapping[str, NodeParams]
+    secrets: RunSecrets = Factory(lambda: RunSecrets(Secrets()))
+    admission: Admission | None = None
+    cache: OutputCache | None = None
+    outside: Outside = Factory(Outside)
+    reused: Mapping[str, JsonObject] = Factory(dict[str, "JsonObject"])
     writer: RunWriter | None = None
     exceptions: dict[str, BaseException] = Factory(dict[str, BaseException])
-    pause_ends: dict[str, float] = Factory(dict[str, float])
+    found: bool = False

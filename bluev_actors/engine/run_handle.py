@@ -1,35 +1,46 @@
-"""What a program holds of a run: to watch it, steer it and wait for its end."""
+"""What a program holds of a run: to watch it, steer it and wait for its end.
+
+What it shows is what is stored: an event that is on its way to the disk is not seen through it.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import trio
-from attrs import define, field
+from attrs import define, evolve, field
 
 from bluev_actors.engine.callbacks import Callback, check_name
 from bluev_actors.engine.event_reader import EventReader
-from bluev_actors.engine.run import PauseRun, ResumeRun, RunCommand, StopRun
+from bluev_actors.engine.run_commands import Heard, PauseRun, ResumeRun, RunCommand, SignalRun, StopRun
 from bluev_actors.errors import (
     ActorRestartingError,
     ActorStoppedError,
     RunFailedError,
     RunNotFoundError,
     RunStoppedError,
+    StorageUnavailableError,
 )
-from bluev_actors.workflows.control import Action, ControlOutcome, StopMode, judge
-from bluev_actors.workflows.run_state import RunState
+from bluev_actors.workflows.control import Action, ControlOutcome, SignalOutcome, StopMode, judge
+from bluev_actors.workflows.paths import static
+from bluev_actors.workflows.run_events import RUN_ENDED
+from bluev_actors.workflows.run_state import RunState, apply
 from bluev_actors.workflows.summary import summarise
+from bluev_actors.workflows.values import find_flaw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from bluev_actors.actors import Ref
+    from bluev_actors.actors.call import Askable
+    from bluev_actors.engine.journal import RunLine
     from bluev_actors.engine.run_desk import RunDesk
     from bluev_actors.workflows.graph import PauseMode, Workflow
-    from bluev_actors.workflows.run_events import Recorded
-    from bluev_actors.workflows.values import JsonObject
+    from bluev_actors.workflows.run_events import Recorded, RunStatus
+    from bluev_actors.workflows.values import Json, JsonObject
+
+R = TypeVar("R")
 
 CONTROL_TIMEOUT: Final = 30.0
 """Seconds within which a run has to answer a control; it awaits nothing, so this is a sign of a blocked loop."""
@@ -41,24 +52,24 @@ RESTART_WAIT: Final = 0.01
 class ExecutionContext:
     """What the seed's callbacks get as `ctx`."""
 
-    _desk: RunDesk
+    _run: RunHandle
     _begin: Callable[[], None]
     _callbacks: defaultdict[str, list[Callback]] = field(factory=lambda: defaultdict(list))
 
     @property
     def run_id(self) -> str:
         """The run's id."""
-        return self._desk.record.run_id
+        return self._run.run_id
 
     @property
     def workflow_id(self) -> str:
         """The workflow's id."""
-        return self._desk.record.workflow_id
+        return self._run.workflow_id
 
     @property
     def exceptions(self) -> dict[str, BaseException]:
         """What nodes that failed for good had raised, by node id."""
-        return self._desk.exceptions
+        return self._run.desk.exceptions
 
     def add_callback(self, name: str, callback: Callback) -> None:
         """Call `callback(ctx, **data)` whenever `name` happens; one added to a living run hears what comes after.
@@ -76,45 +87,79 @@ class ExecutionContext:
 
     def get_execution_summary(self) -> JsonObject:
         """The run's summary as it stands."""
-        return summary_of(self._desk)
+        return self._run.summary()
 
 
 @define(eq=False)
 class RunHandle:
-    """A run, as a program holds it."""
+    """A run, as a program holds it.
 
-    desk: RunDesk
+    Args:
+        line: what the run is called and whose it is.
+        load: makes the desk of a run that has ended, from the journal.
+        follow: starts the actor that calls the run's callbacks.
+        desk: what it works with; None for one that has ended and was put away.
+    """
+
+    _line: RunLine
+    _load: Callable[[RunHandle], RunDesk]
     _follow: Callable[[int], trio.Event]
+    _desk: RunDesk | None = None
     ref: Ref[RunCommand] | None = None
     _callbacks: trio.Event | None = None
     _begun: trio.Event = field(factory=trio.Event, init=False)
+    _shown: RunState | None = field(default=None, init=False)
     context: ExecutionContext = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.context = ExecutionContext(self.desk, self._begin_callbacks)
+        self.context = ExecutionContext(self, self._begin_callbacks)
 
     def __repr__(self) -> str:
-        return f"<run {self.run_id} of {self.workflow_id!r}: {self.state.status}>"
+        return f"<run {self.run_id} of {self.workflow_id!r}: {self.status}>"
 
     @property
     def run_id(self) -> str:
         """The run's id."""
-        return self.desk.record.run_id
+        return self._line.run_id
 
     @property
     def workflow_id(self) -> str:
         """The workflow's id."""
-        return self.desk.record.workflow_id
+        return self._line.workflow_id
 
     @property
     def session_id(self) -> str:
         """The session that started it."""
-        return self.desk.record.session_id
+        return self._line.session_id
 
     @property
     def principal(self) -> str:
         """Who started it."""
-        return self.desk.record.principal
+        return self._line.principal
+
+    @property
+    def accepted_at(self) -> float:
+        """When it was accepted, in seconds since 1970."""
+        return self._line.accepted_at
+
+    @property
+    def status(self) -> RunStatus:
+        """What it is at this moment; of what is stored, `state` tells."""
+        if self._desk is None:
+            return self._line.status
+        return "queued" if self._desk.writer is None else self._desk.writer.state.status
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has come to its end."""
+        return self.status in RUN_ENDED
+
+    @property
+    def desk(self) -> RunDesk:
+        """What it works with; of a run that was put away, loaded from the journal."""
+        if self._desk is None:
+            self._desk = self._load(self)
+        return self._desk
 
     @property
     def workflow(self) -> Workflow:
@@ -123,10 +168,32 @@ class RunHandle:
 
     @property
     def state(self) -> RunState:
-        """What is known of it; to be read only."""
-        if self.desk.writer is None:
+        """What is stored of it; to be read only."""
+        desk = self.desk
+        if desk.writer is None:
             return RunState(self.run_id, self.workflow_id, status="queued")
-        return self.desk.writer.state
+        if desk.writer.state.cursor <= desk.journal.cursor:
+            self._shown = None
+            return desk.writer.state
+        return self._catch_up()
+
+    def _catch_up(self) -> RunState:
+        """The state without what is still on its way to the disk."""
+        if self._shown is None:
+            self._shown = RunState(self.run_id, self.workflow_id, status="queued")
+        for recorded in self.desk.journal.history(self.run_id, self._shown.seq):
+            apply(self._shown, recorded)
+        return self._shown
+
+    def open(self, desk: RunDesk) -> None:
+        """Take the desk of a run that goes on."""
+        self._desk = desk
+
+    def put_away(self) -> None:
+        """Forget what can be loaded again, once the run has ended and nobody is at work on it."""
+        if self._desk is not None and self.ended:
+            self._line = evolve(self._line, status=self.status)
+            self._desk = self._shown = None
 
     # --- watching -----------------------------------------------------------------------------------------------
 
@@ -144,9 +211,10 @@ class RunHandle:
 
     def summary(self) -> JsonObject:
         """Its summary as it stands."""
-        return summary_of(self.desk)
+        state = self.state
+        return state.summary or summarise(state, self.workflow, at=self.desk.now())
 
-    async def ended(self) -> None:
+    async def when_ended(self) -> None:
         """Wait for its end.
 
         Raises:
@@ -171,7 +239,7 @@ class RunHandle:
             RunStoppedError: it was stopped.
             RunNotFoundError: it never began.
         """
-        await self.ended()
+        await self.when_ended()
         if self._callbacks is not None:
             await self._callbacks.wait()
         return self._results()
@@ -188,7 +256,13 @@ class RunHandle:
     # --- steering -----------------------------------------------------------------------------------------------
 
     async def pause(
-        self, mode: PauseMode | None = None, *, until: float | None = None, timeout: float | None = None
+        self,
+        mode: PauseMode | None = None,
+        *,
+        until: float | None = None,
+        timeout: float | None = None,
+        by: str = "",
+        heard: Heard | None = None,
     ) -> ControlOutcome:
         """Start no more nodes; those in flight are paused or finish first, as `mode` says.
 
@@ -196,16 +270,65 @@ class RunHandle:
             mode: `checkpoint`, `drain` or `hard`; the workflow's own setting when left out.
             until: resume by itself at this wall time, in seconds since 1970.
             timeout: stop the run after so many seconds of pause.
+            by: the session that asks.
+            heard: called with the outcome as soon as it is decided; what it keeps is stored with it.
+
+        Raises:
+            StorageUnavailableError: it cannot be stored at present.
         """
-        return await self._control("pause", PauseRun(mode, until, timeout))
+        return await self._control("pause", PauseRun(mode, until, timeout, by, heard))
 
-    async def resume(self) -> ControlOutcome:
-        """Go on after a pause."""
-        return await self._control("resume", ResumeRun())
+    async def resume(self, *, by: str = "", heard: Heard | None = None) -> ControlOutcome:
+        """Go on after a pause.
 
-    async def stop(self, mode: StopMode = "graceful") -> ControlOutcome:
-        """End the run now; `kill` gives clean-ups no time."""
-        return await self._control("stop", StopRun(mode))
+        Raises:
+            StorageUnavailableError: it cannot be stored at present.
+        """
+        return await self._control("resume", ResumeRun(by, heard))
+
+    async def stop(
+        self, mode: StopMode = "graceful", *, by: str = "", heard: Heard | None = None
+    ) -> ControlOutcome:
+        """End the run now; `kill` gives clean-ups no time and leaves threads behind.
+
+        Raises:
+            StorageUnavailableError: it cannot be stored at present.
+        """
+        return await self._control("stop", StopRun(mode, by, heard))
+
+    async def signal(
+        self, node_id: str, payload: Json = None, *, heard: Callable[[SignalOutcome], None] | None = None
+    ) -> SignalOutcome:
+        """Answer a node that waits; what comes before it waits is kept for it.
+
+        Args:
+            node_id: the node, by its id in the run.
+            payload: plain JSON.
+            heard: called with the outcome as soon as it is decided; what it keeps is stored with it.
+
+        Raises:
+            StorageUnavailableError: it cannot be stored at present.
+        """
+        flaw = find_flaw(payload, "the payload")
+        if not self._has_node(node_id):
+            return self._unsignalled(node_id, "not_found", f"the run has no node {node_id!r}")
+        if flaw is not None:
+            return self._unsignalled(node_id, "invalid_payload", flaw)
+        outcome = await self._reach(SignalRun(node_id, payload, heard))
+        if outcome is None:
+            return self._unsignalled(node_id, "run_finished", f"the run has ended: it is {self.status}")
+        await self.desk.journal.stored()
+        return outcome
+
+    def _has_node(self, node_id: str) -> bool:
+        workflow: Workflow | None = self.workflow
+        *containers, own = static(node_id).split("/")
+        for name in containers:
+            workflow = None if workflow is None else workflow.bodies.get(name)
+        return workflow is not None and own in workflow.by_id
+
+    def _unsignalled(self, node_id: str, code: str, message: str) -> SignalOutcome:
+        return SignalOutcome(self.run_id, node_id, accepted=False, code=code, message=message)
 
     def begin(self, ref: Ref[RunCommand] | None) -> None:
         """Note that its actor lives; None: that it never will."""
@@ -213,31 +336,47 @@ class RunHandle:
         self._begun.set()
 
     async def _control(self, action: Action, command: PauseRun | ResumeRun | StopRun) -> ControlOutcome:
-        """Ask the run's actor; while that is between two incarnations, wait for the next."""
+        outcome = await self._reach(command)
+        if outcome is None:
+            return self._too_late(action, command.heard)
+        await self.desk.journal.stored()
+        return outcome
+
+    async def _reach(self, command: Askable[RunCommand, R]) -> R | None:
+        """Ask the run's actor; while that is between two incarnations, wait for the next.
+
+        Returns:
+            None when there is no actor any more.
+        """
+        if self._desk is None:
+            await trio.lowlevel.checkpoint()
+            return None
+        if self._desk.journal.trouble is not None:
+            raise StorageUnavailableError(self._desk.journal.trouble)
         give_up_at = trio.current_time() + CONTROL_TIMEOUT
         while True:
             try:
                 return await self._ask(command)
             except ActorStoppedError:
-                return self._too_late(action)
+                return None
             except ActorRestartingError:
-                if self.state.ended:
-                    return self._too_late(action)
+                if self.ended:
+                    return None
                 if trio.current_time() >= give_up_at:
                     raise
             await trio.sleep(RESTART_WAIT)
 
-    async def _ask(self, command: PauseRun | ResumeRun | StopRun) -> ControlOutcome:
+    async def _ask(self, command: Askable[RunCommand, R]) -> R:
         await self._begun.wait()
         if self.ref is None:
             raise RunNotFoundError(f"run {self.run_id} never began")
         return await self.ref.ask(command, timeout=CONTROL_TIMEOUT, urgent=True)
 
-    def _too_late(self, action: Action) -> ControlOutcome:
+    def _too_late(self, action: Action, heard: Heard | None) -> ControlOutcome:
         """The answer for a run whose actor is gone."""
-        state, ruling = self.state, judge(action, self.state.status)
-        accepted, what = ruling == "nothing", "has ended: it is" if self.state.ended else "is going down; it was"
-        return ControlOutcome(
+        state, ruling = self.state, judge(action, self.status)
+        accepted, what = ruling == "nothing", "has ended: it is" if state.ended else "is going down; it was"
+        outcome = ControlOutcome(
             run_id=self.run_id,
             workflow_id=self.workflow_id,
             action=action,
@@ -247,6 +386,9 @@ class RunHandle:
             code=None if accepted else "run_finished" if state.ended else "invalid_state",
             message=None if accepted else f"the run {what} {state.status}",
         )
+        if accepted and heard is not None:
+            heard(outcome)
+        return outcome
 
     # --- callbacks ----------------------------------------------------------------------------------------------
 
@@ -263,11 +405,3 @@ class RunHandle:
     def _begin_callbacks(self) -> None:
         if self._callbacks is None:
             self._callbacks = self._follow(self.state.seq)
-
-
-def summary_of(desk: RunDesk) -> JsonObject:
-    """A run's summary: the recorded one, or how it stands."""
-    if desk.writer is None:
-        return {}
-    state = desk.writer.state
-    return state.summary or summarise(state, desk.record.workflow, at=desk.now())

@@ -31,6 +31,7 @@ class RunVoice:
         self._desk = desk
         self._writer = writer
         self._arm = arm
+        self._mask = desk.secrets.mask
         self._lines: Counter[str] = Counter()
         self._newest: dict[str, NodeProgress] = {}
         self._progress_is_due = True
@@ -39,10 +40,14 @@ class RunVoice:
         """Wall time, in seconds since 1970."""
         return self._desk.now()
 
+    async def stored(self) -> None:
+        """Wait until what was said and saved so far is where the journal keeps it."""
+        await self._desk.journal.stored()
+
     def save(self, node_id: str, state: Json) -> None:
         """Keep a node's newest checkpoint."""
         if not self._writer.closed:
-            self._desk.journal.save_checkpoint(self._desk.record.run_id, node_id, state)
+            self._desk.journal.save_checkpoint(self._desk.record.run_id, node_id, self._mask.json(state))
 
     def say(self, event: NodeLog | NodeEmitted) -> None:
         """Record a line or a named event; beyond the limit of a node one last line says so."""
@@ -69,7 +74,7 @@ class RunVoice:
         """Show how far a node is: at once when nothing was shown lately, else with the next round."""
         if self._writer.closed:
             return
-        self._newest[progress.node_id] = progress
+        self._newest[progress.node_id] = self._mask.event(progress)
         if self._progress_is_due:
             self._progress_is_due = False
             self.flush_progress()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import Factory, define, field
 
+from bluev_actors.engine.mask import Mask
 from bluev_actors.workflows.run_state import RunState, apply, apply_event
 
 if TYPE_CHECKING:
@@ -27,18 +28,21 @@ class RunWriter:
     journal: Journal
     record: RunRecord
     now: Callable[[], float]
+    mask: Mask = Factory(Mask)
+    """Hides what its nodes were told in confidence."""
     closed: bool = False
     state: RunState = field(init=False)
     _entries: list[Entry] = Factory(list["Entry"])
 
     def __attrs_post_init__(self) -> None:
         self.state = RunState(self.record.run_id, self.record.workflow_id)
-        for recorded in self.journal.history(self.record.run_id):
+        for recorded in self.journal.replay(self.record.run_id):
             apply(self.state, recorded)
 
     def add(self, event: RunEvent) -> None:
         """Fold an event into the state; nobody else sees it before the next commit."""
         if not self.closed:
+            event = self.mask.event(event)
             at = self.now()
             apply_event(self.state, event, self.state.seq + 1, at)
             self._entries.append((event, at))

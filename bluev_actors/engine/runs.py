@@ -1,18 +1,19 @@
 """All runs of a runtime: who may start, who has to wait, who is forgotten.
 
 Plain calls over plain data; what lives is the supervisor, whose children are the runs' actors. A run that crashes is
-started again with its journal; one that crashes too often fails, and the others never notice.
+started again with its journal; one that crashes too often fails, and the others never notice. What the journal of an
+earlier process holds is taken up in the same way.
 """
 
 from __future__ import annotations
 
+import math
 import uuid
 from bisect import insort
 from collections import deque
 from contextlib import suppress
 from functools import partial
 from itertools import count, islice
-from random import Random
 from typing import TYPE_CHECKING, Any, Final, Never
 
 import trio
@@ -28,28 +29,46 @@ from bluev_actors.actors import (
     child,
 )
 from bluev_actors.engine.callbacks import Callback, CallbackReader, check_name
+from bluev_actors.engine.ending import fail_run
 from bluev_actors.engine.event_reader import EventReader
-from bluev_actors.engine.flow import Flow
-from bluev_actors.engine.requests import RequestLog
-from bluev_actors.engine.run import Begin, Run
+from bluev_actors.engine.outside.outside import Outside
+from bluev_actors.engine.poison import CLEAN
+from bluev_actors.engine.run import Run
+from bluev_actors.engine.run_commands import Begin, SuspendRun
 from bluev_actors.engine.run_desk import RunDesk
 from bluev_actors.engine.run_handle import RunHandle
 from bluev_actors.engine.run_writer import RunWriter
-from bluev_actors.errors import ActorError, RefusedError, RunNotFoundError
-from bluev_actors.workflows.run_events import TERMINAL_EVENTS, ErrorDetail, NodeProgress, Recorded
+from bluev_actors.engine.secrets import RunSecrets, Secrets
+from bluev_actors.engine.store.records import line_of
+from bluev_actors.errors import ActorError, RefusedError, RunNotFoundError, StorageUnavailableError
+from bluev_actors.workflows.run_events import (
+    RUN_ENDED,
+    TERMINAL_EVENTS,
+    ErrorDetail,
+    NodeProgress,
+    Recorded,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from bluev_actors.engine.journal import Journal, RunRecord
+    from bluev_actors.engine.admission import Admission
+    from bluev_actors.engine.cache import OutputCache
+    from bluev_actors.engine.journal import Journal, RunLine, RunRecord
     from bluev_actors.engine.limits import RuntimeLimits
     from bluev_actors.engine.node_types import Catalogue
     from bluev_actors.workflows.options import RunOptions
     from bluev_actors.workflows.params import NodeParams
+    from bluev_actors.workflows.validation import Verdict
+    from bluev_actors.workflows.values import JsonObject
 
 RUN_BUDGET: Final = RestartBudget(intensity=3, period=5.0)
 """A run whose actor crashes more often than this has failed."""
 MAX_CHILDREN: Final = 100_000
+SHELF: Final = 100
+"""Ended runs whose details stay in memory where they could be loaded from a disk; the oldest go first."""
+RETAIN_EVERY: Final = 3_600.0
+"""Seconds between two looks at the age of the runs that are held."""
 
 
 @define(order=True)
@@ -72,6 +91,13 @@ class Runs:
         limits: how many, how much.
         now: wall time, in seconds since 1970.
         show_progress: shows how far a node is: run id, workflow id, progress, wall time.
+        check: looks at the document of a run again, against the catalogue as it is now.
+        admission: lets nodes with a key in, over all runs.
+        cache: what pure nodes gave out before.
+        secrets: what nodes may be told in confidence.
+        outside: what nodes may reach.
+        draining: nothing new is taken.
+        suspended: the runs end without an end, so that the next process can go on with them.
     """
 
     journal: Journal
@@ -79,8 +105,13 @@ class Runs:
     limits: RuntimeLimits
     now: Callable[[], float]
     show_progress: Callable[[str, str, NodeProgress, float], None]
-    requests: RequestLog = Factory(RequestLog)
+    check: Callable[[RunRecord], Verdict]
+    admission: Admission
+    cache: OutputCache | None
+    secrets: Secrets = Factory(Secrets)
+    outside: Outside = Factory(Outside)
     draining: bool = False
+    suspended: bool = False
     _supervisor: Ref[Any] | None = None
     _handles: dict[str, RunHandle] = Factory(dict[str, RunHandle])
     _by_workflow: dict[str, dict[str, None]] = Factory(dict[str, dict[str, None]])
@@ -88,6 +119,8 @@ class Runs:
     _places: dict[str, _Place] = Factory(dict[str, _Place])
     _active: set[str] = Factory(set[str])
     _ended: deque[str] = Factory(deque[str])
+    _shelf: deque[RunHandle] = Factory(deque[RunHandle])
+    _retained_at: float = -math.inf
     _numbers: count[int] = Factory(count)
 
     def spec(self) -> ChildSpec:
@@ -98,6 +131,54 @@ class Runs:
         """Take the supervisor that was started from `spec`, and follow the journal."""
         self._supervisor = supervisor
         self.journal.subscribe(self._notice_ends)
+
+    # --- taking up ----------------------------------------------------------------------------------------------
+
+    async def take_up(self) -> None:
+        """Go on with what the journal of an earlier process holds; a run that cannot go on has failed."""
+        live = [handle for line in self.journal.held() if (handle := self._find_again(line)) is not None]
+        for handle in live:
+            verdict = self.check(handle.desk.record)
+            if verdict.errors:
+                self._fail(handle, f"its workflow is not accepted any more: {verdict.errors[0].message}")
+                handle.begin(None)
+            else:
+                handle.desk.params = verdict.params
+                self._active.add(handle.run_id)
+                await self._start_actor(handle, queued=False)
+        self._retain()
+        await trio.lowlevel.checkpoint()
+
+    def _find_again(self, line: RunLine) -> RunHandle | None:
+        """Hold a run of an earlier process; the answer is the handle of one that has not ended."""
+        handle = self._hold(line)
+        if line.status in RUN_ENDED:
+            self._ended.append(line.run_id)
+            return None
+        record = self.journal.record(line.run_id)
+        desk = self._desk(record, {})
+        desk.found = True
+        desk.secrets.recall(record.workflow.document)
+        handle.open(desk)
+        return handle
+
+    def _fail(self, handle: RunHandle, why: str) -> None:
+        desk = handle.desk
+        writer = desk.writer = RunWriter(desk.journal, desk.record, desk.now, desk.secrets.mask)
+        if writer.state.seq and not writer.state.ended:
+            fail_run(writer, ErrorDetail("recovery_failed", f"the run cannot go on: {why}"))
+
+    def _load(self, handle: RunHandle) -> RunDesk:
+        """The desk of a run that has ended, from the journal; it is put away again when others want its place."""
+        desk = self._desk(self.journal.record(handle.run_id), {})
+        desk.writer = RunWriter(desk.journal, desk.record, desk.now, desk.secrets.mask, closed=True)
+        self._put_on_shelf(handle)
+        return desk
+
+    def _put_on_shelf(self, handle: RunHandle) -> None:
+        self._shelf.append(handle)
+        if len(self._shelf) > SHELF and not self._shelf[0].is_heard:
+            self._shelf.popleft().put_away()
 
     # --- finding ------------------------------------------------------------------------------------------------
 
@@ -111,7 +192,7 @@ class Runs:
         if run_id is not None:
             return self._by_run_id(run_id)
         handles = [self._handles[it] for it in self._by_workflow.get(workflow_id or "", ())]
-        live = [handle for handle in handles if not handle.state.ended]
+        live = [handle for handle in handles if not handle.ended]
         if len(live) > 1:
             ids = ", ".join(handle.run_id for handle in live[:5])
             raise RefusedError("ambiguous_run", f"workflow {workflow_id!r} has several live runs: {ids}")
@@ -137,12 +218,16 @@ class Runs:
     def live_runs_of(self, workflow_id: str) -> list[RunHandle]:
         """The runs of a workflow that have not ended."""
         handles = (self._handles[run_id] for run_id in self._by_workflow.get(workflow_id, ()))
-        return [handle for handle in handles if not handle.state.ended]
+        return [handle for handle in handles if not handle.ended]
 
     # --- starting -----------------------------------------------------------------------------------------------
 
     async def start(
-        self, record: RunRecord, params: Mapping[str, NodeParams], callbacks: Mapping[str, Callback]
+        self,
+        record: RunRecord,
+        params: Mapping[str, NodeParams],
+        callbacks: Mapping[str, Callback],
+        reused: Mapping[str, JsonObject],
     ) -> RunHandle:
         """Accept a run whose document was found right, and start its actor.
 
@@ -150,15 +235,20 @@ class Runs:
             record: the run.
             params: the compiled params of its nodes.
             callbacks: the seed's callbacks by name.
+            reused: the outputs of nodes that an earlier run has done already.
 
         Raises:
             RefusedError: `workflow_already_running`, `too_many_runs`, `draining`.
+            StorageUnavailableError: nothing can be stored at present.
         """
+        if self.journal.trouble is not None:
+            raise StorageUnavailableError(self.journal.trouble)
         for name in callbacks:
             check_name(name)
         await self._clear_the_way(record)
         queued = self._must_wait(record)
         handle = self._register(record, params, queued=queued)
+        handle.desk.reused = reused
         handle.add_callbacks(callbacks)
         # What is registered is started: a caller who is cancelled here would leave a run that nobody can reach.
         with trio.CancelScope(shield=True):
@@ -178,7 +268,7 @@ class Runs:
                     # The newest first, so that no queued one begins because the one before it is gone.
                     for handle in reversed(live):
                         await handle.stop()
-                        await handle.ended()
+                        await handle.when_ended()
                 case "reject" if live:
                     message = f"workflow {record.workflow_id!r} has a live run, {live[0].run_id}"
                     raise RefusedError("workflow_already_running", message)
@@ -197,13 +287,18 @@ class Runs:
         if run_id in self._handles:
             raise RefusedError("run_id_taken", f"there is a run {run_id!r} already")
         self.journal.open_run(record)
-        handle = RunHandle(self._desk(record, params), lambda after: self._follow(run_id, after))
-        self._handles[run_id] = handle
-        self._by_workflow.setdefault(record.workflow_id, {})[run_id] = None
+        handle = self._hold(line_of(record), self._desk(record, params))
         if queued:
             self._enqueue(record)
         else:
             self._active.add(run_id)
+        return handle
+
+    def _hold(self, line: RunLine, desk: RunDesk | None = None) -> RunHandle:
+        run_id = line.run_id
+        handle = RunHandle(line, self._load, lambda after: self._follow(run_id, after), desk)
+        self._handles[run_id] = handle
+        self._by_workflow.setdefault(line.workflow_id, {})[run_id] = None
         return handle
 
     def _desk(self, record: RunRecord, params: Mapping[str, NodeParams]) -> RunDesk:
@@ -220,6 +315,10 @@ class Runs:
             show_progress=show,
             want_turn=lambda: self._want_turn(record),
             params=params,
+            secrets=RunSecrets(self.secrets),
+            admission=self.admission,
+            cache=self.cache,
+            outside=self.outside,
         )
 
     async def _start_actor(self, handle: RunHandle, *, queued: bool) -> None:
@@ -264,7 +363,7 @@ class Runs:
             if len(self._active) >= self.limits.active_runs:
                 return
             handle = self._handles[place.run_id]
-            if handle.ref is not None and handle.state.status == "queued" and not self._is_blocked(place, handle):
+            if handle.ref is not None and handle.status == "queued" and not self._is_blocked(place, handle):
                 self._leave_queue(place.run_id)
                 self._active.add(place.run_id)
                 handle.ref.tell(Begin(), urgent=True)
@@ -286,6 +385,8 @@ class Runs:
             self._active.discard(run_id)
             self._leave_queue(run_id)
             self._ended.append(run_id)
+            if self.journal.durable:
+                self._put_on_shelf(self._handles[run_id])
         if ended:
             self._forget_oldest()
             self._admit()
@@ -294,6 +395,15 @@ class Runs:
         """Forget what is beyond `kept_runs`; whose callbacks are still at work stays until they are through."""
         for run_id in tuple(islice(self._ended, max(0, len(self._ended) - self.limits.kept_runs))):
             if not self._handles[run_id].is_heard:
+                self._drop(run_id)
+        self._retain()
+
+    def _retain(self) -> None:
+        """Forget the runs that ended too long ago."""
+        now = self.now()
+        if now - self._retained_at >= RETAIN_EVERY:
+            self._retained_at = now
+            for run_id in self.journal.retain(self.limits.kept_runs, now - self.limits.kept_for):
                 self._drop(run_id)
 
     def forget(self, run_id: str) -> None:
@@ -305,7 +415,7 @@ class Runs:
         """
         handle = self._by_run_id(run_id)
         if not self.journal.has_ended(run_id):
-            raise RefusedError("run_is_live", f"run {run_id!r} is {handle.state.status}; stop it first")
+            raise RefusedError("run_is_live", f"run {run_id!r} is {handle.status}; stop it first")
         self._drop(run_id)
 
     def _drop(self, run_id: str) -> None:
@@ -320,20 +430,45 @@ class Runs:
         self._leave_queue(run_id)
         with suppress(ValueError):
             self._ended.remove(run_id)
-        self.requests.forget_run(run_id)
+        with suppress(ValueError):
+            self._shelf.remove(handle)
         self.journal.forget_run(run_id)
 
     def give_up(self, run_id: str, exit_: Exit) -> None:
-        """A run's actor will not come back; if the run had not ended, it has failed now."""
+        """A run's actor will not come back; a run that had not ended has failed, or waits for the next process."""
         handle = self._handles.get(run_id)
-        if handle is None or self.journal.has_ended(run_id):
+        if handle is None or handle.ended:
             return
-        desk = handle.desk
-        writer = desk.writer = RunWriter(desk.journal, desk.record, desk.now)
-        if writer.state.seq:
-            error = ErrorDetail("recovery_failed", f"the run could not be kept alive: {exit_}")
-            Flow(writer, desk.kinds, desk.now, Random(0)).finish_failed(error)  # noqa: S311 - nothing is drawn
-            writer.commit()
+        if self.suspended:
+            self.journal.note(run_id, CLEAN, handle.desk.writer.state.seq if handle.desk.writer else 0)
+        else:
+            self._fail(handle, f"its actor could not be kept alive: {exit_}")
+
+    # --- going down ---------------------------------------------------------------------------------------------
+
+    async def suspend(self, timeout: float) -> None:
+        """Have every run leave things so that the next process can go on with it.
+
+        Args:
+            timeout: seconds that nodes have which a pause would not cancel.
+        """
+        self.draining = self.suspended = True
+        for hard, seconds in ((False, timeout), (True, self._longest_grace())):
+            for handle in self._at_work():
+                if handle.ref is not None:
+                    handle.ref.tell(SuspendRun(hard), urgent=True)
+            with trio.move_on_after(seconds):
+                for handle in self._at_work():
+                    if handle.ref is not None:
+                        await handle.ref.stopped()
+        with suppress(StorageUnavailableError):
+            await self.journal.stored()
+
+    def _at_work(self) -> list[RunHandle]:
+        return [handle for handle in self._handles.values() if handle.ref is not None and not handle.ended]
+
+    def _longest_grace(self) -> float:
+        return max([handle.workflow.settings.grace for handle in self._at_work()], default=0.0)
 
 
 class RunsSupervisor(Supervisor[Never]):
@@ -346,7 +481,7 @@ class RunsSupervisor(Supervisor[Never]):
     async def on_start(self) -> None:
         """Take up the runs that have not ended; there are some when an earlier incarnation crashed."""
         for handle in self._runs.newest_first():
-            if handle.ref is not None and not handle.state.ended:
+            if handle.ref is not None and not handle.ended:
                 handle.begin(self.start_child(run_spec(handle.desk)))
 
     async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:

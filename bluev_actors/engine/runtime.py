@@ -5,20 +5,27 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import trio
 from attrs import Factory, define, evolve, field
 
 from bluev_actors.actors import System, open_system
+from bluev_actors.engine.admission import Admission
+from bluev_actors.engine.documents import Documents
 from bluev_actors.engine.journal import Journal, MemoryJournal, RunRecord
 from bluev_actors.engine.limits import RuntimeLimits
 from bluev_actors.engine.node_types import Catalogue, NodeType
 from bluev_actors.engine.nodes import BUILT_INS
+from bluev_actors.engine.outside.outside import Outside
 from bluev_actors.engine.plain import plain_copy
+from bluev_actors.engine.run_commands import StopRun
 from bluev_actors.engine.runs import Runs, new_run_id
-from bluev_actors.errors import InvalidWorkflowError, RefusedError
+from bluev_actors.engine.secrets import Secrets
+from bluev_actors.engine.watchdog import watching
+from bluev_actors.errors import InvalidWorkflowError, RefusedError, RunNotFoundError, StorageUnavailableError
 from bluev_actors.workflows.options import RunOptions
 from bluev_actors.workflows.run_events import NodeProgress
 from bluev_actors.workflows.validation import GraphLimits, Verdict, parse_workflow
@@ -26,8 +33,8 @@ from bluev_actors.workflows.values import find_flaw, is_list, is_object
 
 if TYPE_CHECKING:
     from bluev_actors.engine.callbacks import Callback
-    from bluev_actors.engine.requests import RequestLog
     from bluev_actors.engine.run_handle import RunHandle
+    from bluev_actors.engine.store.opening import Sync
     from bluev_actors.workflows.values import Json, JsonObject
 
 _log = logging.getLogger(__name__)
@@ -49,6 +56,9 @@ class Runtime:
         journal: the log of what happened.
         limits: how much it takes.
         now: wall time, in seconds since 1970.
+        secrets: what nodes may be told in confidence.
+        outside: what nodes may reach.
+        documents: the workflows that are stored under their ids.
     """
 
     system: System
@@ -56,19 +66,30 @@ class Runtime:
     journal: Journal
     limits: RuntimeLimits
     now: Callable[[], float]
+    secrets: Secrets = Factory(Secrets)
+    outside: Outside = Factory(Outside)
     runs: Runs = field(init=False)
+    documents: Documents = field(init=False)
     _listeners: list[ProgressListener] = Factory(list[ProgressListener])
 
     def __attrs_post_init__(self) -> None:
-        self.runs = Runs(self.journal, self.catalogue, self.limits, self.now, self._show_progress)
-
-    @property
-    def requests(self) -> RequestLog:
-        """Which requests sessions have made."""
-        return self.runs.requests
+        self.documents = Documents(self.journal, self.validate, self.now)
+        self.runs = Runs(
+            journal=self.journal,
+            catalogue=self.catalogue,
+            limits=self.limits,
+            now=self.now,
+            show_progress=self._show_progress,
+            check=self._check_again,
+            admission=Admission(trio.current_time),
+            cache=None,
+            secrets=self.secrets,
+            outside=self.outside,
+        )
 
     async def validate(self, workflow: object, inputs: JsonObject | None = None) -> Verdict:
         """Check a document without running it."""
+        workflow = self.documents.complete(workflow)
         if _size(workflow) > LARGE:
             return await trio.to_thread.run_sync(self._parse, workflow, inputs)
         await trio.lowlevel.checkpoint()
@@ -77,7 +98,13 @@ class Runtime:
     def _parse(self, workflow: object, inputs: JsonObject | None) -> Verdict:
         limits = GraphLimits(nodes=self.limits.nodes, connections=self.limits.connections)
         kinds, disabled = self.catalogue.kinds, self.catalogue.disabled
-        return parse_workflow(_own(workflow), kinds, inputs=_own(inputs), limits=limits, disabled=disabled)
+        return parse_workflow(
+            _own(workflow), kinds, inputs=_own(inputs), limits=limits, disabled=disabled, secrets=self.secrets.names
+        )
+
+    def _check_again(self, record: RunRecord) -> Verdict:
+        """Look at the document of a run that was accepted by an earlier process."""
+        return self._parse(record.workflow.document, record.inputs)
 
     async def start(
         self,
@@ -89,6 +116,7 @@ class Runtime:
         principal: str = "",
         run_id: str | None = None,
         callbacks: Mapping[str, Callback] | None = None,
+        heard: Callable[[RunHandle], None] | None = None,
     ) -> RunHandle:
         """Check a document and run it.
 
@@ -100,12 +128,13 @@ class Runtime:
             principal: who that is.
             run_id: from `new_run_id`, when it has to be known beforehand.
             callbacks: the seed's callbacks by name; they hear everything from the first event on.
+            heard: called with the run once it is accepted; what it keeps is stored before this returns.
 
         Raises:
             InvalidWorkflowError: the document is wrong; it says everything that is.
-            RefusedError: it cannot be started now, or asks for what this version does not do.
+            RefusedError: it cannot be started now.
+            StorageUnavailableError: it cannot be stored at present; nothing of it runs.
         """
-        _refuse_unsupported(options)
         verdict = await self.validate(workflow, inputs)
         if verdict.errors or verdict.workflow is None:
             raise InvalidWorkflowError(verdict.errors)
@@ -120,7 +149,34 @@ class Runtime:
             options=options,
             warnings=tuple(problem.as_json() for problem in verdict.warnings),
         )
-        return await self.runs.start(record, verdict.params, callbacks or {})
+        handle = await self.runs.start(record, verdict.params, callbacks or {}, self._reused(record))
+        if heard is not None:
+            heard(handle)
+        try:
+            await self.journal.stored()
+        except StorageUnavailableError:
+            await self._withdraw(handle)
+            raise
+        return handle
+
+    def _reused(self, record: RunRecord) -> Mapping[str, JsonObject]:
+        """The outputs of the nodes that an earlier run has done already."""
+        rerun = record.options.rerun
+        if rerun is None:
+            return {}
+        try:
+            old = self.find(run_id=rerun.from_run)
+        except RunNotFoundError as error:
+            raise RefusedError("rerun_not_found", f"there is no run {rerun.from_run!r} to run again") from error
+        from bluev_actors.workflows.rerun import reusable
+
+        before = old.desk.record
+        return reusable(before.workflow, old.state, before.inputs, record.workflow, record.inputs, rerun)
+
+    async def _withdraw(self, handle: RunHandle) -> None:
+        """Stop a run that could not be stored: when the store works again, it ends without having begun anything."""
+        if handle.ref is not None:
+            await handle.ref.ask(StopRun("kill"), urgent=True)
 
     def find(self, *, run_id: str | None = None, workflow_id: str | None = None) -> RunHandle:
         """The run of this id, or the one live run of this workflow, else its latest.
@@ -162,10 +218,14 @@ class Runtime:
                 _log.exception("a listener to progress raised; the run goes on without it")
 
     async def drain(self, timeout: float) -> None:
-        """Take no new runs, give the live ones `timeout` seconds, then stop them.
+        """Take no new runs and bring the live ones to rest.
 
-        With a journal that dies with the process there is nothing to go on from, so they are stopped.
+        With a journal that outlives the process they are left for the next one: nodes that can be paused are
+        cancelled, the others have `timeout` seconds. Otherwise the runs have so long to end, and are stopped then.
         """
+        if self.journal.durable:
+            await self.runs.suspend(timeout)
+            return
         self.runs.draining = True
         with trio.move_on_after(timeout):
             await self._wait_for_runs()
@@ -177,10 +237,10 @@ class Runtime:
 
     async def _wait_for_runs(self) -> None:
         for handle in self._live():
-            await handle.ended()
+            await handle.when_ended()
 
     def _live(self) -> list[RunHandle]:
-        return [handle for handle in self.list_runs() if not handle.state.ended]
+        return [handle for handle in self.list_runs() if not handle.ended]
 
 
 @asynccontextmanager
@@ -191,8 +251,16 @@ async def open_runtime(
     catalogue: Catalogue | None = None,
     now: Callable[[], float] = time.time,
     limits: RuntimeLimits = RuntimeLimits(),
+    data_dir: Path | str | None = None,
+    sync: Sync = "full",
+    secrets: Secrets | None = None,
+    outside: Outside | None = None,
+    watchdog: float | None = None,
 ) -> AsyncGenerator[Runtime]:
-    """Open the engine; leaving the block, in whatever way, stops every run.
+    """Open the engine.
+
+    Leaving the block, in whatever way, ends every run: without a folder they are stopped, with one they are left for
+    whoever opens it next.
 
     Args:
         nodes: node types besides the built-in ones.
@@ -200,18 +268,31 @@ async def open_runtime(
         catalogue: all node types, instead of `nodes` and `allow`.
         now: wall time, in seconds since 1970.
         limits: how much it takes.
+        data_dir: the folder in which runs are kept; None: they die with the process.
+        sync: `full`: what is stored survives a power cut; `normal`: the death of the process.
+        secrets: what nodes may be told in confidence.
+        outside: what nodes that touch the outside may reach.
+        watchdog: seconds for which nothing may hold up the event loop without being named; None: nobody looks.
 
     Raises:
         NodeTypeError: a name is taken, or there is no such type to allow.
+        StoreOpenError: the folder cannot be used; it says why.
     """
     if catalogue is None:
         catalogue = Catalogue(BUILT_INS, allow)
         for node_type in nodes:
             catalogue.add(node_type)
     catalogue.check_allowed()
-    async with open_system() as system:
-        runtime = Runtime(system, catalogue, MemoryJournal(limits.history), limits, now)
+    async with (
+        nullcontext() if watchdog is None else watching(watchdog),
+        _journal(data_dir, sync, limits) as journal,
+        open_system() as system,
+    ):
+        runtime = Runtime(system, catalogue, journal, limits, now, secrets or Secrets(), outside or Outside())
+        if (spec := journal.spec()) is not None:
+            await system.start(spec)
         runtime.runs.attach(await system.start(runtime.runs.spec()))
+        await runtime.runs.take_up()
         try:
             yield runtime
         finally:
@@ -219,10 +300,14 @@ async def open_runtime(
                 await runtime.drain(0)
 
 
-def _refuse_unsupported(options: RunOptions) -> None:
-    for name in ("rerun", "use_cache"):
-        if getattr(options, name):
-            raise RefusedError("not_supported_yet", f"options.{name} is not supported in this version")
+def _journal(
+    data_dir: Path | str | None, sync: Sync, limits: RuntimeLimits
+) -> AbstractAsyncContextManager[Journal]:
+    if data_dir is None:
+        return nullcontext(MemoryJournal(limits.history))
+    from bluev_actors.engine.store.opening import open_journal
+
+    return open_journal(Path(data_dir), sync=sync)
 
 
 def _own(value: Json) -> Json:

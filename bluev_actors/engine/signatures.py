@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import frozen
 
 from bluev_actors.errors import NodeTypeError
-from bluev_actors.workflows.kinds import Port
+from bluev_actors.workflows.kinds import NOTHING, Port
 from bluev_actors.workflows.values import find_flaw
 
 if TYPE_CHECKING:
@@ -128,6 +128,8 @@ def _input_port(function: Callable[..., Any], parameter: inspect.Parameter, hint
     name, default = parameter.name, parameter.default
     if default is parameter.empty:
         return Port(name, port_type(hint))
+    if default is NOTHING:  # The function tells an input that is not given from one that is null.
+        return Port(name, port_type(hint), required=False)
     flaw = find_flaw(default, f"the default of {name}")
     if flaw is not None:
         raise NodeTypeError(f"{name_of(function)}: {flaw}")

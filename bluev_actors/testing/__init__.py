@@ -8,6 +8,7 @@
     trees          the tree of a system as a value to compare
     leftovers      a check that no task is left behind
     documents      small workflows in a line or two
+    nodes          node types that misbehave on purpose
     virtual_time   a clock that jumps
     machine        Hypothesis's state machines with coroutines as rules, in virtual time
     strategies     Hypothesis: messages, workflows, hostile text

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from bluev_actors.workflows.kinds import Kinds, NodeKind, Port
 
-_ANY: Final = "any"
+MISMATCH: Final = "subworkflow_interface_mismatch"
 
 
 @define
@@ -27,6 +27,7 @@ class ConnectionChecker:
         nodes: the nodes by id.
         kinds: the catalogue.
         findings: takes the problems.
+        places: by node: what its kind is in its place, where that is more than the catalogue says.
 
     Attributes:
         inputs: the names of the connected inputs, by node.
@@ -35,6 +36,7 @@ class ConnectionChecker:
     nodes: Mapping[str, Node]
     kinds: Kinds
     findings: Findings
+    places: Mapping[str, NodeKind] = Factory(dict[str, "NodeKind"])
     inputs: dict[str, dict[str, None]] = Factory(dict[str, "dict[str, None]"])
     _seen: set[Edge] = Factory(set[Edge])
 
@@ -70,6 +72,9 @@ class ConnectionChecker:
         self._seen.add(edge)
         return True
 
+    def _kind(self, node: Node) -> NodeKind | None:
+        return self.places.get(node.id) or self.kinds.get(node.type)
+
     def _check_ports(self, edge: Edge, source: Node, target: Node, path: str) -> None:
         given = self._output_type(edge, source, path)
         port = self._input(edge, target, path)
@@ -82,7 +87,7 @@ class ConnectionChecker:
 
     def _output_type(self, edge: Edge, source: Node, path: str) -> str | None:
         """The type of the output; None when nothing is known of it."""
-        name, kind = edge.from_output, self.kinds.get(source.type)
+        name, kind = edge.from_output, self._kind(source)
         if name == DONE:
             return "null"
         if name == ERROR and source.on_error == "error_output":
@@ -98,11 +103,12 @@ class ConnectionChecker:
         hint = self.findings.hint(name, [*(port.name for port in kind.outputs), DONE])
         how = " unless its on_error is error_output" if name == ERROR else ""
         message = f"{quoted(source.id)} ({kind.name}) has no output {quoted(name)}{how}; {hint.words}"
-        self._error("unknown_output", message, f"{path}.from_output", source.id, name, hint)
+        passes = kind.body is not None and kind.body.passes_outputs
+        self._error(MISMATCH if passes else "unknown_output", message, f"{path}.from_output", source.id, name, hint)
 
     def _input(self, edge: Edge, target: Node, path: str) -> Port | None:
         """The declared port the connection goes to; None when there is none to check the type against."""
-        name, kind = edge.to_input, self.kinds.get(target.type)
+        name, kind = edge.to_input, self._kind(target)
         if name == AFTER or kind is None:
             return None
         port = kind.input(name)
@@ -120,7 +126,7 @@ class ConnectionChecker:
         is_param = any(param.name == name for param in kind.params)
         words = "it is a param: write `${nodes.ID.OUTPUT}` into it" if is_param else hint.words
         message = f"{quoted(target.id)} ({kind.name}) has no input {quoted(name)}; {words}"
-        self._error("unknown_input", message, f"{path}.to_input", target.id, name, hint)
+        self._error("unknown_input" if kind.body is None else MISMATCH, message, f"{path}.to_input", target.id, name, hint)
 
     def _error(
         self,

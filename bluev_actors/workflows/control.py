@@ -63,3 +63,22 @@ class ControlOutcome:
     seq: int
     code: str | None = None
     message: str | None = None
+
+
+@frozen
+class SignalOutcome:
+    """What became of a signal.
+
+    Attributes:
+        run_id: the run.
+        node_id: the node it was for.
+        accepted: whether it was delivered or kept.
+        code: of a refusal: why.
+        message: of a refusal: a sentence.
+    """
+
+    run_id: str
+    node_id: str
+    accepted: bool
+    code: str | None = None
+    message: str | None = None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from attrs import Factory, define
 
 from bluev_actors.workflows.graph import (
     Edge,
     Node,
+    Rate,
     RetryPolicy,
     Settings,
     WorkflowInput,
@@ -19,7 +20,9 @@ from bluev_actors.workflows.port_types import mismatch
 from bluev_actors.workflows.problems import Findings, GraphProblem
 from bluev_actors.workflows.shapes import (
     CONNECTION,
+    KEY_LIMIT,
     NODE,
+    RATE,
     RETRY,
     SETTINGS,
     WORKFLOW,
@@ -31,7 +34,11 @@ from bluev_actors.workflows.values import is_object
 from bluev_actors.workflows.wording import listed, quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bluev_actors.workflows.values import Json, JsonObject
+
+T = TypeVar("T")
 
 _SLIP: Final = 0.8
 _MAX_KEY: Final = 40
@@ -51,10 +58,7 @@ class DocumentReader:
 
     def read_workflow(self, document: JsonObject) -> JsonObject:
         """The fields of the whole, checked one by one."""
-        found = self._read(document, WORKFLOW, "")
-        if found.pop("workflows", None):
-            self._not_yet("workflows", "sub-workflows")
-        return found
+        return self._read(document, WORKFLOW, "")
 
     def read_node(self, raw: Json, path: str) -> Node | None:
         """One of `nodes`; None when it cannot be told which node that is."""
@@ -63,11 +67,6 @@ class DocumentReader:
         node_id = raw.get("id")
         node_id = node_id if isinstance(node_id, str) else None
         found = self._read(raw, NODE, path, node_id)
-        if "concurrency_key" in found:
-            self._not_yet(f"{path}.concurrency_key", "limits by key", node_id)
-            del found["concurrency_key"]
-        if "cache" in found and found.pop("cache") == "by_inputs":
-            self._not_yet(f"{path}.cache", "caching", node_id)
         if "retry" in found:
             found["retry"] = self._read_retry(found["retry"], f"{path}.retry", node_id)
         return Node(**found) if "id" in found and "type" in found else None
@@ -77,7 +76,26 @@ class DocumentReader:
         found = self._read(raw, SETTINGS, "settings")
         if "retry" in found:
             found["retry"] = self._read_retry(found["retry"], "settings.retry")
+        if "concurrency" in found:
+            found["concurrency"] = self._read_each(found["concurrency"], "settings.concurrency", self._read_key_limit)
+        if "rates" in found:
+            found["rates"] = self._read_each(found["rates"], "settings.rates", self._read_rate)
         return Settings(**found)
+
+    def _read_each(self, raws: JsonObject, path: str, read: Callable[[Json, str], T | None]) -> dict[str, T]:
+        return {key: it for key, raw in raws.items() if (it := read(raw, f"{path}.{key}")) is not None}
+
+    def _read_key_limit(self, raw: Json, path: str) -> int | None:
+        if KEY_LIMIT.accepts(raw):
+            return int(raw)
+        self._error(KEY_LIMIT.code, f"a limit has to be {KEY_LIMIT.right}, not {quoted(raw)}", path)
+        return None
+
+    def _read_rate(self, raw: Json, path: str) -> Rate | None:
+        if not self._is_object(raw, path, RATE):
+            return None
+        found = self._read(raw, RATE, path)
+        return Rate(**found) if len(found) == len(RATE.fields) else None
 
     def read_edge(self, raw: Json, path: str) -> Edge | None:
         """One of `connections`."""
@@ -158,10 +176,6 @@ class DocumentReader:
             near = get_close_matches(name, shape.fields, n=1, cutoff=_SLIP)
             self._slips[key] = near[0] if near else None
         return self._slips.get(key)
-
-    def _not_yet(self, path: str, what: str, node_id: str | None = None) -> None:
-        message = f"this version does not do {what} yet: {path.rpartition('.')[2]!r} has no effect"
-        self.findings.warning(GraphProblem("not_supported_yet", message, path, node_id))
 
     def _error(
         self,

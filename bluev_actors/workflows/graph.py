@@ -8,11 +8,13 @@ The wire calls edges `connections`; in this code a connection is a socket.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias
 
 from attrs import Factory, field, frozen
 
+from bluev_actors.workflows import paths
 from bluev_actors.workflows.values import Json, JsonObject
 
 Backoff: TypeAlias = Literal["fixed", "linear", "exponential"]
@@ -22,6 +24,7 @@ RunOnError: TypeAlias = Literal["fail_fast", "finish_running", "continue"]
 TriggerRule: TypeAlias = Literal["all_success", "all_done", "one_success", "any_failed", "none_failed"]
 PauseMode: TypeAlias = Literal["checkpoint", "drain", "hard"]
 NodePauseMode: TypeAlias = Literal["inherit", "checkpoint", "drain", "hard"]
+CacheMode: TypeAlias = Literal["never", "by_inputs"]
 
 DONE: Final = "done"
 """The output every node has besides its own: `null`, on success. It carries order, not data."""
@@ -67,6 +70,9 @@ class Node:
     trigger_rule: TriggerRule | None = None
     """None: the rule of the node's type."""
     pause_mode: NodePauseMode = "inherit"
+    concurrency_key: str | None = None
+    """The limit it shares with all nodes that name the same key."""
+    cache: CacheMode = "never"
 
 
 @frozen
@@ -98,6 +104,14 @@ class WorkflowOutput:
 
 
 @frozen
+class Rate:
+    """At most `limit` starts in any `period` of seconds."""
+
+    limit: int
+    period: float
+
+
+@frozen
 class Settings:
     """What holds for all nodes of a run. Times are in seconds."""
 
@@ -108,6 +122,10 @@ class Settings:
     retry: RetryPolicy = RetryPolicy()
     grace: float = 5.0
     """How long a cancelled node may take for its shielded clean-up."""
+    concurrency: dict[str, int] = Factory(dict[str, int])
+    """How many nodes that name a `concurrency_key` may be under way at one time, by key."""
+    rates: dict[str, Rate] = Factory(dict[str, "Rate"])
+    """How often nodes that name a `concurrency_key` may start, by key."""
 
 
 @frozen(slots=False)
@@ -124,11 +142,37 @@ class Workflow:
     outputs: dict[str, WorkflowOutput] = Factory(dict[str, WorkflowOutput])
     settings: Settings = Settings()
     document: JsonObject = field(factory=dict[str, Any], repr=False, eq=False)
+    bodies: Mapping[str, Workflow] = field(factory=dict[str, "Workflow"], repr=False, eq=False)
+    """The graph that a node runs for each of its items, by the id of the node; only some kinds have one."""
 
     @cached_property
     def by_id(self) -> dict[str, Node]:
         """The nodes by their ids, in the order of the document."""
         return {node.id: node for node in self.nodes}
+
+    @cached_property
+    def in_order(self) -> tuple[str, ...]:
+        """The ids of the nodes, each behind those that lead to it."""
+        open_edges = {node_id: len(edges) for node_id, edges in self.incoming.items()}
+        order = [node_id for node_id, count in open_edges.items() if not count]
+        for node_id in order:  # it grows on the way
+            for edge in self.outgoing[node_id]:
+                open_edges[edge.to_node] -= 1
+                if not open_edges[edge.to_node]:
+                    order.append(edge.to_node)
+        return tuple(order)
+
+    def graph_of(self, node_id: str) -> Workflow:
+        """The graph that a node stands in: this one or a body in it, by the node's full id.
+
+        Raises:
+            KeyError: there is no such body.
+        """
+        graph = self
+        for part in paths.split(node_id)[:-1] if "/" in node_id else ():
+            if isinstance(part, str):
+                graph = graph.bodies[part]
+        return graph
 
     @cached_property
     def incoming(self) -> dict[str, list[Edge]]:

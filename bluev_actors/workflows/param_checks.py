@@ -24,8 +24,10 @@ def check_param(param: Param, value: Json) -> GraphProblem | None:
     if param.choices and not any(_same(choice, value) for choice in param.choices):
         return _no_choice(param, value)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return _check_range(param, value)
-    return None
+        problem = _check_range(param, value)
+        if problem is not None:
+            return problem
+    return _check_further(param, value)
 
 
 def check_port(port: Port, value: Json) -> GraphProblem | None:
@@ -49,6 +51,14 @@ def _no_choice(param: Param, value: Json) -> GraphProblem:
         param.name,
         details={"choices": list(param.choices)},
     )
+
+
+def _check_further(param: Param, value: Json) -> GraphProblem | None:
+    """What the kind itself has to say of a value."""
+    flaw = None if param.check is None else param.check(value)
+    if flaw is None:
+        return None
+    return GraphProblem("custom_validation_failed", f"param {quoted(param.name)}: {flaw}", param.name)
 
 
 def _check_range(param: Param, value: float) -> GraphProblem | None:

@@ -135,7 +135,12 @@ class _Slot:
     def formula(self) -> Param | None:
         """The param, if it is an expression or a template."""
         declared = self.declared
-        return declared if isinstance(declared, Param) and declared.syntax != "value" else None
+        return declared if isinstance(declared, Param) and declared.syntax in ("expression", "template") else None
+
+    @property
+    def is_body(self) -> bool:
+        """Whether it is the graph that the node runs for each of its items, or the name of one."""
+        return isinstance(self.declared, Param) and self.declared.syntax == "workflow"
 
 
 def _slots(params: JsonObject, kind: NodeKind, notes: Notes) -> list[_Slot]:
@@ -174,7 +179,7 @@ class _Job:
     """The compiling of one node's params."""
 
     def __init__(self, slots: list[_Slot], names: Names, compiled: Compiled, notes: Notes) -> None:
-        still = [slot.name for slot in slots if not slot.formula and not holds_expression(slot.value)]
+        still = [it.name for it in slots if not it.formula and not it.is_body and not holds_expression(it.value)]
         if len(still) < len(slots):
             names = evolve(names, params=dict.fromkeys(still))
         self.compiler = Compiler(names, compiled)
@@ -188,6 +193,8 @@ class _Job:
         if slot.formula is not None:
             self._take_formula(slot, slot.formula)
             return
+        if slot.is_body:
+            return  # a graph, which is looked through by itself
         value = compile_param(slot.value, slot.name, self.compiler.expression, self._complain)
         if isinstance(value, Fixed):
             self._take_fixed(slot, value.value)
@@ -196,6 +203,10 @@ class _Job:
 
     def _take_formula(self, slot: _Slot, param: Param) -> None:
         self.fixed[slot.name] = slot.value
+        problem = _flaw(param, slot.value)
+        if problem is not None:
+            self._notes.error(problem)
+            return
         formula = self.compiler.formula(param, slot.value, slot.name, self._complain)
         if formula is not None:
             self.formulas[slot.name] = formula

@@ -6,6 +6,7 @@ The codes are part of the contract: clients branch on them, so they are added to
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import Factory, define, evolve, frozen
@@ -15,7 +16,7 @@ from bluev_actors.workflows.values import Json, JsonObject, is_list, is_object
 from bluev_actors.workflows.wording import Hint, hint
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
 PROBLEM_CODES: Final[dict[str, str]] = {
     # the document
@@ -31,7 +32,6 @@ PROBLEM_CODES: Final[dict[str, str]] = {
     "nesting_too_deep": "A value is nested deeper than values may be.",
     "not_json": "A value is not plain JSON.",
     "more_problems": "There are more problems than are listed.",
-    "not_supported_yet": "A field of the format that this version reads but does not act on.",
     # nodes
     "invalid_node_id": "A node's id is not 1 to 200 characters without control characters and slashes.",
     "duplicate_node_id": "Two nodes have the same id.",
@@ -47,6 +47,7 @@ PROBLEM_CODES: Final[dict[str, str]] = {
     "unknown_param": "The node type has no param and no input of this name.",
     "param_out_of_range": "A param's number is below its minimum or above its maximum.",
     "param_not_in_choices": "A param's value is none of those it may have.",
+    "custom_validation_failed": "A param's value is of the right type, but not what the node type can work with.",
     "invalid_expression": "An expression cannot be read.",
     "unknown_expression_name": "An expression or a template uses a name that is not there.",
     "invalid_template": "A template cannot be read, or uses what templates here may not.",
@@ -64,6 +65,13 @@ PROBLEM_CODES: Final[dict[str, str]] = {
     "required_input_missing": "A required input has no connection, param or default.",
     "cycle_detected": "Nodes wait for each other in a circle.",
     "disabled_dependency": "A node waits for one that is disabled.",
+    # bodies
+    "subworkflow_not_found": "A node names a workflow that is not there.",
+    "subworkflow_recursion": "Workflows run each other in a circle.",
+    "subworkflow_interface_mismatch": "A node gives its body what it does not declare, or not what it needs.",
+    "map_input_not_list": "An input whose elements are the items is not a list.",
+    "loop_unbounded": "Nothing says when a loop ends, or how often it goes round at most.",
+    "setting_without_effect": "A setting of a body that counts for a whole run only.",
     # the workflow's own inputs and outputs
     "unknown_workflow_input": "A value is given for an input that the workflow does not declare.",
     "missing_workflow_input": "A required input of the workflow is not given.",
@@ -72,7 +80,7 @@ PROBLEM_CODES: Final[dict[str, str]] = {
 """Every code a verdict may hold, with its meaning."""
 
 WARNING_CODES: Final = frozenset(
-    {"unknown_field", "not_supported_yet", "secret_in_plain_param", "disabled_dependency", "more_problems"}
+    {"unknown_field", "setting_without_effect", "secret_in_plain_param", "disabled_dependency", "more_problems"}
 )
 """The codes that may appear among the warnings."""
 
@@ -139,6 +147,16 @@ class Refusal:
 
 
 @define
+class _Kept:
+    """The problems of one verdict."""
+
+    errors: list[GraphProblem] = Factory(list[GraphProblem])
+    warnings: list[GraphProblem] = Factory(list[GraphProblem])
+    error_count: int = 0
+    warning_count: int = 0
+
+
+@define
 class Findings:
     """Collects problems, up to a limit of each kind; the rest are counted.
 
@@ -147,22 +165,42 @@ class Findings:
     """
 
     limit: int = 1000
-    _errors: list[GraphProblem] = Factory(list[GraphProblem])
-    _warnings: list[GraphProblem] = Factory(list[GraphProblem])
-    error_count: int = 0
-    _warning_count: int = 0
+    _kept: _Kept = Factory(_Kept)
+    _path: str = ""
+    _ids: str | None = ""
+
+    def inside(self, path: str, node_id: str | None) -> Findings:
+        """Findings about a body, which go among the others with their whole paths.
+
+        Args:
+            path: where the body stands, from here.
+            node_id: the node whose body it is; None for one that stands under a name, for any number of nodes.
+        """
+        ids = None if self._ids is None or node_id is None else f"{self._ids}{node_id}/"
+        return Findings(self.limit, self._kept, _joined(self._path, path), ids)
+
+    @property
+    def error_count(self) -> int:
+        """How many errors there are, those included that are not kept."""
+        return self._kept.error_count
 
     def error(self, problem: GraphProblem) -> None:
         """Note what keeps the workflow from being accepted."""
-        self.error_count += 1
-        if len(self._errors) < self.limit:
-            self._errors.append(problem)
+        self._kept.error_count += 1
+        if len(self._kept.errors) < self.limit:
+            self._kept.errors.append(self._placed(problem))
 
     def warning(self, problem: GraphProblem) -> None:
         """Note what deserves a second look."""
-        self._warning_count += 1
-        if len(self._warnings) < self.limit:
-            self._warnings.append(problem)
+        self._kept.warning_count += 1
+        if len(self._kept.warnings) < self.limit:
+            self._kept.warnings.append(self._placed(problem))
+
+    def _placed(self, problem: GraphProblem) -> GraphProblem:
+        if not self._path:
+            return problem
+        inside = None if self._ids is None or problem.node_id is None else self._ids + problem.node_id
+        return evolve(problem, path=_joined(self._path, problem.path), node_id=inside)
 
     def hint(self, name: str, known: Collection[str]) -> Hint:
         """Help with a name that is not there, as long as someone will read it: looking for it takes time."""
@@ -170,11 +208,15 @@ class Findings:
 
     def errors(self, document: Json) -> tuple[GraphProblem, ...]:
         """The errors, in the order of the document."""
-        return _in_order(self._errors, self.error_count, document)
+        return _in_order(self._kept.errors, self._kept.error_count, document)
 
     def warnings(self, document: Json) -> tuple[GraphProblem, ...]:
         """The warnings, in the order of the document."""
-        return _in_order(self._warnings, self._warning_count, document)
+        return _in_order(self._kept.warnings, self._kept.warning_count, document)
+
+
+def _joined(path: str, rest: str) -> str:
+    return f"{path}.{rest}" if path and rest else path or rest
 
 
 @frozen
@@ -184,10 +226,13 @@ class NodeNotes:
     notes: Notes
     path: str
     node_id: str
+    codes: Mapping[tuple[str, str | None], str] = MappingProxyType({})
+    """Codes that say more, by the code that is noted and the path; a path of None stands for all."""
 
     def error(self, problem: GraphProblem) -> None:
         """Note a problem, with its whole path."""
-        self.notes.error(self.placed(problem))
+        code = self.codes.get((problem.code, problem.path)) or self.codes.get((problem.code, None))
+        self.notes.error(self.placed(problem if code is None else evolve(problem, code=code)))
 
     def placed(self, problem: GraphProblem) -> GraphProblem:
         """The problem with its whole path."""

@@ -53,6 +53,8 @@ class RunStarted:
 
     queued: bool = False
     warnings: tuple[JsonObject, ...] = ()
+    parent_run_id: str | None = None
+    """The earlier run that it runs parts of again."""
 
 
 @frozen
@@ -63,6 +65,12 @@ class RunStatusChanged:
     reason: str | None = None
     mode: PauseMode | None = None
     """Of a pause: how it treats the nodes in flight."""
+    until: float | None = None
+    """Of a pause: when the run goes on by itself, in seconds since 1970."""
+    stop_at: float | None = None
+    """Of a pause: when the run is stopped if it is still paused, in seconds since 1970."""
+    by: str | None = None
+    """The session that asked for it; None when the run does it by itself."""
 
 
 @frozen
@@ -100,6 +108,8 @@ class NodeStarted:
     node_id: str
     attempt: int = 1
     recovered: bool = False
+    opens: bool = False
+    """Its work is done by the nodes of its body; it has no task of its own."""
 
 
 @frozen
@@ -140,6 +150,8 @@ class NodeWaiting:
     node_id: str
     attempt: int
     reason: str | None = None
+    until: float | None = None
+    """When it waits no longer, in seconds since 1970, unless a pause stops its clock."""
 
 
 @frozen
@@ -243,6 +255,15 @@ class Pause:
     at: float
     mode: PauseMode
     until: float | None = None
+
+
+@frozen
+class Control:
+    """What somebody asked of a run, and when, in seconds since 1970."""
+
+    action: Literal["pause", "resume", "stop"]
+    at: float
+    by: str | None = None
 
 
 @frozen

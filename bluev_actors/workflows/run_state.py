@@ -9,8 +9,9 @@ takes a later status for an earlier one, and ignores what it has seen already.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from attrs import Factory, define, evolve
 
@@ -18,6 +19,7 @@ from bluev_actors.workflows.graph import PauseMode
 from bluev_actors.workflows.run_events import (
     NODE_ENDED,
     RUN_ENDED,
+    Control,
     ErrorDetail,
     NodeCancelled,
     NodeCompleted,
@@ -42,6 +44,10 @@ from bluev_actors.workflows.run_events import (
     RunStopped,
 )
 from bluev_actors.workflows.values import JsonObject
+
+
+MAX_CONTROLS: Final = 50
+"""How many of the controls of a run are remembered, the newest."""
 
 
 @define
@@ -91,11 +97,22 @@ class RunState:
     finished_at: float | None = None
     nodes: dict[str, NodeState] = Factory(dict[str, NodeState])
     in_flight: dict[str, None] = Factory(dict[str, None])
-    """The nodes that are running, in the order they started."""
+    """The nodes that are running in a task of their own, in the order they started."""
+    open: dict[str, None] = Factory(dict[str, None])
+    """The nodes that are running by their bodies, without a task, in the order they started."""
     max_parallel: int = 0
     attempts: int = 0
     pause_mode: PauseMode | None = None
     pauses: list[Pause] = Factory(list[Pause])
+    pause_until: float | None = None
+    """When the pause ends by itself, in seconds since 1970."""
+    pause_stop_at: float | None = None
+    """When the run is stopped if it is still paused, in seconds since 1970."""
+    controls: list[Control] = Factory(list[Control])
+    """The newest that was asked of it, at most `MAX_CONTROLS`."""
+    news: int = 0
+    """The `seq` of the last event that is no mere going on after a crash."""
+    parent_run_id: str | None = None
     paused_since: float | None = None
     paused_for: float = 0.0
     begun_at: float = 0.0
@@ -117,6 +134,20 @@ class RunState:
             return 0.0
         standing = 0.0 if self.paused_since is None else now - self.paused_since
         return now - self.begun_at - (self.paused_for - self.paused_in_queue) - standing
+
+    def time_between(self, since: float, until: float) -> float:
+        """Seconds between two times, pauses not counted."""
+        stood_still = sum(
+            max(0.0, min(until, until if pause.until is None else pause.until) - max(since, pause.at))
+            for pause in self.pauses
+        )
+        return max(0.0, until - since - stood_still)
+
+    def seconds_left(self, node_id: str, now: float) -> float:
+        """Seconds until what a node waits for is due; while the run is paused, as many as there were when it began."""
+        due = self.node(node_id).next_at or now
+        standing_since = self.pauses[-1].at if self.pause_mode is not None and self.pauses else now
+        return max(0.0, due - min(now, standing_since))
 
     def node(self, node_id: str) -> NodeState:
         """The state of a node; a fresh pending one when nothing has happened to it."""
@@ -140,6 +171,8 @@ def apply_event(state: RunState, event: RunEvent, seq: int, at: float) -> None:
     """Fold an event that has no place in the global order yet; only the run's own writer has such."""
     _HANDLERS[type(event)](state, event, at)
     state.seq = seq
+    if not (type(event) is NodeStarted and event.recovered):
+        state.news = seq
     state.updated_at = at
 
 
@@ -155,6 +188,7 @@ def apply_progress(state: RunState, progress: NodeProgress) -> None:
 
 def _run_started(state: RunState, event: RunStarted, at: float) -> None:
     state.started_at = at
+    state.parent_run_id = event.parent_run_id
     state.status = "queued" if event.queued else "running"
     if not event.queued:
         _begin(state, at)
@@ -162,16 +196,35 @@ def _run_started(state: RunState, event: RunStarted, at: float) -> None:
 
 def _run_status_changed(state: RunState, event: RunStatusChanged, at: float) -> None:
     _count_pause(state, event.status, at)
+    _note_control(state, event, at)
     if event.mode is not None or event.status in ("running", "queued", "stopping"):
         _close_pause(state, at)
     if event.mode is not None:
         state.pauses.append(Pause(at, event.mode))
         state.pause_mode = event.mode
+        state.pause_until, state.pause_stop_at = event.until, event.stop_at
     elif event.status in ("running", "queued"):
         state.pause_mode = None
+    if event.status in ("running", "queued", "stopping"):
+        state.pause_until = state.pause_stop_at = None
     state.status = event.status
     if event.status == "running" and not state.begun:
         _begin(state, at)
+
+
+_ACTIONS: Final[dict[str, Literal["pause", "resume", "stop"]]] = {
+    "running": "resume",
+    "queued": "resume",
+    "stopping": "stop",
+}
+
+
+def _note_control(state: RunState, event: RunStatusChanged, at: float) -> None:
+    """Remember who asked for it; what a run does by itself is no control."""
+    if event.by is not None:
+        action = "pause" if event.mode is not None else _ACTIONS[event.status]
+        state.controls.append(Control(action, at, event.by))
+        del state.controls[:-MAX_CONTROLS]
 
 
 def _begin(state: RunState, at: float) -> None:
@@ -188,7 +241,15 @@ def _count_pause(state: RunState, status: str, at: float) -> None:
 
 def _close_pause(state: RunState, at: float) -> None:
     if state.pauses and state.pauses[-1].until is None:
+        _shift_waits(state, max(0.0, at - state.pauses[-1].at))
         state.pauses[-1] = evolve(state.pauses[-1], until=at)
+
+
+def _shift_waits(state: RunState, seconds: float) -> None:
+    """The clocks of nodes that wait stood still during a pause, so what they wait for comes later by its length."""
+    for node in state.nodes.values():
+        if node.next_at is not None:
+            node.next_at += seconds
 
 
 def _end_run(state: RunState, status: RunStatus, summary: JsonObject, at: float) -> None:
@@ -197,7 +258,9 @@ def _end_run(state: RunState, status: RunStatus, summary: JsonObject, at: float)
     state.status = status
     state.summary = summary
     state.finished_at = at
+    state.pause_until = state.pause_stop_at = None
     state.in_flight.clear()
+    state.open.clear()
 
 
 def _run_completed(state: RunState, event: RunCompleted, at: float) -> None:
@@ -228,6 +291,7 @@ def _touch(state: RunState, node_id: str, status: NodeStatus, attempt: int | Non
     if attempt is not None:
         node.attempt = attempt
     state.in_flight.pop(node_id, None)
+    state.open.pop(node_id, None)
     return node
 
 
@@ -239,6 +303,9 @@ def _node_started(state: RunState, event: NodeStarted, at: float) -> None:
     node.recovered = event.recovered
     if node.first_started_at is None:
         node.first_started_at = at
+    if event.opens:
+        state.open[event.node_id] = None
+        return
     state.in_flight[event.node_id] = None
     state.max_parallel = max(state.max_parallel, len(state.in_flight))
 
@@ -254,12 +321,25 @@ def _node_failed(state: RunState, event: NodeFailed, at: float) -> None:
 
 
 def _node_retrying(state: RunState, event: NodeRetrying, _at: float) -> None:
+    opened = event.node_id in state.open
     node = _touch(state, event.node_id, "retrying", event.attempt)
     node.error, node.next_at = event.error, event.next_at
+    if opened:
+        _drop_what_did_not_complete(state, event.node_id)
+
+
+def _drop_what_did_not_complete(state: RunState, node_id: str) -> None:
+    """Forget the nodes inside a node that is tried again, those aside that completed: they run with its next attempt."""
+    inside = re.compile(re.escape(node_id) + r"(\[\d+\])?/")
+    for nested in [n for n, it in state.nodes.items() if it.status != "completed" and inside.match(n)]:
+        del state.nodes[nested]
+        state.in_flight.pop(nested, None)
+        state.open.pop(nested, None)
 
 
 def _node_waiting(state: RunState, event: NodeWaiting, _at: float) -> None:
-    _touch(state, event.node_id, "waiting", event.attempt).reason = event.reason
+    node = _touch(state, event.node_id, "waiting", event.attempt)
+    node.reason, node.next_at = event.reason, event.until
 
 
 def _node_paused(state: RunState, event: NodePaused, _at: float) -> None:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeGuard, get_args
 
-from attrs import Factory, field, frozen
+from attrs import Factory, evolve, field, frozen
 
 from bluev_actors.workflows.graph import (
     Backoff,
+    CacheMode,
     Jitter,
     NodeOnError,
     NodePauseMode,
@@ -145,9 +146,9 @@ def _number(least: float, code: str) -> Field:
     return Field(lambda value: _is_number(value) and least <= value <= _LONGEST_TIME, right, code)
 
 
-def _timeout(code: str = "invalid_timeout") -> Field:
+def _timeout(code: str = "invalid_timeout", *, required: bool = False) -> Field:
     right = f"a number of seconds above 0, at most {_LONGEST_TIME:g}"
-    return Field(lambda value: _is_number(value) and 0 < value <= _LONGEST_TIME, right, code)
+    return Field(lambda value: _is_number(value) and 0 < value <= _LONGEST_TIME, right, code, required=required)
 
 
 def _type() -> Field:
@@ -198,7 +199,7 @@ NODE: Final = Shape(
         "trigger_rule": _choice(TriggerRule, "invalid_trigger_rule"),
         "pause_mode": _choice(NodePauseMode),
         "concurrency_key": _text(),
-        "cache": Field(lambda value: value in ("never", "by_inputs"), "one of never, by_inputs"),
+        "cache": _choice(CacheMode),
     },
     kept=_KEPT,
 )
@@ -228,9 +229,14 @@ SETTINGS: Final = Shape(
         "pause_mode": _choice(PauseMode),
         "retry": _object(),
         "grace": _number(0, "invalid_timeout"),
+        "concurrency": _object(),
+        "rates": _object(),
     },
     strict=True,
 )
+
+KEY_LIMIT: Final = _whole(1, 1_000_000)
+RATE: Final = Shape("rate", {"limit": evolve(KEY_LIMIT, required=True), "period": _timeout(required=True)}, strict=True)
 
 _END: Final = Field(_is_text, "text", required=True)
 CONNECTION: Final = Shape(

@@ -6,6 +6,7 @@ from collections import Counter
 from heapq import nlargest
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from bluev_actors.workflows import paths
 from bluev_actors.workflows.critical_path import critical_path
 from bluev_actors.workflows.graph import DONE
 from bluev_actors.workflows.times import rfc3339
@@ -69,18 +70,24 @@ def summarise(
     }
 
 
-def results_of(state: RunState, workflow: Workflow) -> JsonObject:
-    """The outputs, by name, of each completed node with no connection going out."""
+def results_of(state: RunState, workflow: Workflow, prefix: str = "") -> JsonObject:
+    """The outputs, by name, of each completed node with no connection going out.
+
+    Args:
+        state: the run.
+        workflow: its graph, or that of a body.
+        prefix: of a body: what the ids of its nodes begin with.
+    """
     return {
         node.id: known.outputs or {}
         for node in workflow.nodes
         if not workflow.outgoing[node.id]
-        and (known := state.nodes.get(node.id)) is not None
+        and (known := state.nodes.get(prefix + node.id)) is not None
         and known.status == "completed"
     }
 
 
-def outputs_of(state: RunState, workflow: Workflow) -> JsonObject | None:
+def outputs_of(state: RunState, workflow: Workflow, prefix: str = "") -> JsonObject | None:
     """The workflow's declared outputs by name; null for what its node did not give.
 
     Returns:
@@ -88,7 +95,13 @@ def outputs_of(state: RunState, workflow: Workflow) -> JsonObject | None:
     """
     if not workflow.outputs:
         return None
-    return {name: _output(state, it.node, it.output) for name, it in workflow.outputs.items()}
+    return {name: _output(state, prefix + it.node, it.output) for name, it in workflow.outputs.items()}
+
+
+def ends_of(state: RunState, workflow: Workflow, prefix: str) -> JsonObject:
+    """What a body came to: its declared outputs, or its results when it declares none."""
+    declared = outputs_of(state, workflow, prefix)
+    return results_of(state, workflow, prefix) if declared is None else declared
 
 
 def _output(state: RunState, node_id: str, output: str) -> Json:
@@ -145,13 +158,22 @@ def _errors(state: RunState) -> list[JsonObject]:
     ]
 
 
+def _types(workflow: Workflow, before: str = "") -> dict[str, str]:
+    """The type of each node, bodies included, by where it stands in the document."""
+    types = {before + node.id: node.type for node in workflow.nodes}
+    for node_id, body in workflow.bodies.items():
+        types |= _types(body, f"{before}{node_id}/")
+    return types
+
+
 def _per_type(state: RunState, workflow: Workflow) -> JsonObject:
     """How many nodes of each type began, and the seconds they took together; the most used types first."""
     counts: Counter[str] = Counter()
     seconds: Counter[str] = Counter()
-    for node in workflow.nodes:
-        known = state.nodes.get(node.id)
-        if known is not None and known.first_started_at is not None:
-            counts[node.type] += 1
-            seconds[node.type] += known.duration  # type: ignore[assignment] # a counter of seconds counts in fractions
+    types = _types(workflow)
+    for node_id, known in state.nodes.items():
+        if known.first_started_at is not None:
+            type_ = types[paths.static(node_id)]
+            counts[type_] += 1
+            seconds[type_] += known.duration  # type: ignore[assignment] # a counter of seconds counts in fractions
     return {name: {"count": count, "seconds": _seconds(seconds[name])} for name, count in counts.most_common(MAX_TYPES)}

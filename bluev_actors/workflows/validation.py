@@ -27,6 +27,7 @@ from bluev_actors.workflows.node_checks import NodeChecker
 from bluev_actors.workflows.order import Upstream, find_cycles
 from bluev_actors.workflows.params import NodeParams
 from bluev_actors.workflows.problems import Findings, GraphProblem
+from bluev_actors.workflows.trusted import trusted_workflow as trusted_workflow  # noqa: PLC0414 - found here too
 from bluev_actors.workflows.values import MAX_DEPTH, TOO_DEEP, JsonObject, find_flaw, is_list, is_object
 from bluev_actors.workflows.wording import quoted
 

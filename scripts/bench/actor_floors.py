@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import trio
 import trio.testing
-from bench.actor_case import ASKERS, BATCH, RING, SENDERS, Case, CrashError, Tick, on_trio
+from bench.actor_case import ASKERS, BATCH, RING, SENDERS, CrashError, Tick
 from bench.actor_meters import in_a_fresh_process, logged, open_bystander, resident
+from bench.duels import Case, on_trio
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import trio
 import trio.testing
 from attrs import frozen
-from bench.actor_case import ASKERS, BATCH, RING, SENDERS, WATCHED, Case, CrashError, Tick, on_trio
+from bench.actor_case import ASKERS, BATCH, RING, SENDERS, WATCHED, CrashError, Tick
 from bench.actor_meters import in_a_fresh_process, logged, open_bystander, resident
+from bench.duels import Case, on_trio
 
 from bluev_actors.actors import Actor, Ref, Request, child, handles, open_system
 from bluev_actors.actors.introspection import Lens

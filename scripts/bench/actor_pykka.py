@@ -6,7 +6,8 @@ import threading
 from time import perf_counter
 
 import pykka
-from bench.actor_case import Case, Tick
+from bench.actor_case import Tick
+from bench.duels import Case
 
 
 class Sink(pykka.ThreadingActor):

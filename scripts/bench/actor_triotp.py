@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import trio
 import trio.testing
-from bench.actor_case import Case, CrashError, Tick, on_trio
+from bench.actor_case import CrashError, Tick
+from bench.duels import Case, on_trio
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

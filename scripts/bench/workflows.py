@@ -1,164 +1,117 @@
 #!/usr/bin/env python3
-"""Measure the engine against a floor of bare Trio, in the same run.
+"""Measure the engine against bare Trio and, with `--peers`, against LangGraph, DBOS and Prefect, in the same run.
 
 The floor does what any engine of this shape has to: one task for each node with a cancel scope and a time limit, and
 two messages to one bounded mailbox that drives the graph. Ours does the rest as well: events, state, validation of
-outputs, and one subscriber that gets every event. Both are timed from the start of the run to its end, rounds
-interleaved; the figures are medians in nodes a second.
+outputs, and one reader that gets every event. It is timed from the acceptance of a run until that reader has the last
+event; the peers are timed from the call that runs a graph which they have compiled. What is durable is in SQLite with
+synchronous=FULL, for ours, the floor and the peers below one folder. Every case is run once a repetition, one after the
+other, and a row compares the medians of two of them. Memory is measured once, in a fresh process.
 
-    scripts/bench/workflows.py [--rounds 5] [--nodes 1000] [--json]
+    scripts/bench/workflows.py [--reps 5] [--only layered] [--json] [--peers] [--graphs FOLDER] [--dir FOLDER]
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import statistics
 import sys
-import time
-from itertools import product
+from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 
-import trio
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bluev_actors import node
-from bluev_actors.engine.runtime import open_runtime
-from bluev_actors.workflows.run_events import RunCompleted
+from bench import workflow_floors, workflow_ours, workflow_peers
+from bench.duels import Case, Duel, Goal, choose, compare, parser, report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from bluev_actors.engine.runtime import Runtime
+    from bench.workflow_shapes import Document
 
-Parents = list[list[int]]
+MEMORY, DURABLE = "ours: layered, nothing, memory", "ours: layered, nothing, durable"
+DELAYS = "1,000 delays"
 
-GOAL = 0.3
-
-
-@node("nothing", outputs={"out": "null"}, free_inputs=True)
-async def nothing(**_inputs: object) -> dict[str, None]:
-    """Does nothing, as a user's node: in an executor of its own."""
-    return {"out": None}
-
-
-NODE_TYPES = {"noop": "noop, in the run's own task", "nothing": "a user's node, an executor each"}
-
-
-def chain(n: int) -> Parents:
-    """Every node after the one before."""
-    return [[i - 1] if i else [] for i in range(n)]
-
-
-def fan(n: int) -> Parents:
-    """One source, `n` leaves, one sink."""
-    return [[], *([0] for _ in range(n)), list(range(1, n + 1))]
-
-
-SHAPES: dict[str, Callable[[int], Parents]] = {"chain": chain, "fan": fan}
-
-
-def document(parents: Parents, node_type: str) -> dict[str, Any]:
-    """The shape as a workflow."""
-    return {
-        "id": "bench",
-        "nodes": [{"id": f"n{i}", "type": node_type} for i in range(len(parents))],
-        "connections": [
-            {"from_node": f"n{parent}", "from_output": "out", "to_node": f"n{i}", "to_input": "in"}
-            for i, found in enumerate(parents)
-            for parent in found
-        ],
-    }
-
-
-async def floor(parents: Parents) -> float:
-    """Seconds for the shape on bare Trio: a scoped task and two messages a node."""
-    children: list[list[int]] = [[] for _ in parents]
-    for i, found in enumerate(parents):
-        for parent in found:
-            children[parent].append(i)
-    waiting = [len(found) for found in parents]
-    state = ["pending"] * len(parents)
-    scopes: dict[int, trio.CancelScope] = {}
-    send, receive = trio.open_memory_channel[tuple[int, str]](64)
-
-    async def node(i: int) -> None:
-        with trio.CancelScope() as scope:
-            scopes[i] = scope
-            await send.send((i, "running"))
-            with trio.move_on_after(60):  # noqa: ASYNC100 - what a time limit costs is the point
-                pass
-            await send.send((i, "completed"))
-        del scopes[i]
-
-    began = time.perf_counter()
-    async with trio.open_nursery() as nursery:
-        for i, count in enumerate(waiting):
-            if not count:
-                nursery.start_soon(node, i)
-        done = 0
-        while done < len(parents):
-            i, state[i] = await receive.receive()
-            if state[i] == "completed":
-                done += 1
-                for kid in children[i]:
-                    waiting[kid] -= 1
-                    if not waiting[kid]:
-                        nursery.start_soon(node, kid)
-    return time.perf_counter() - began
+DUELS = (
+    Duel("layered, memory, executor each: Trio", MEMORY, "floor: layered", Goal(ratio=0.45)),
+    Duel("layered, memory, noop: Trio", "ours: layered, noop, memory", "floor: layered", Goal(ratio=1)),
+    Duel("layered, memory, executor each: LangGraph", MEMORY, "langgraph: layered, memory", Goal(ratio=3)),
+    Duel("layered, durable, executor each: ours in memory", DURABLE, MEMORY, Goal(ratio=0.7)),
+    Duel("layered, durable, executor each: LangGraph, SQLite", DURABLE, "langgraph: layered, durable", Goal(ratio=8)),
+    Duel("layered, durable, executor each: DBOS, SQLite", DURABLE, "dbos: layered, durable", Goal(ratio=30)),
+    Duel("layered, durable, executor each: Prefect", DURABLE, "prefect: layered, durable", Goal(ratio=150)),
+    Duel("layered, durable, noop: ours in memory", "ours: layered, noop, durable", "ours: layered, noop, memory"),
+    Duel("fan, memory, executor each: Trio", "ours: fan, nothing, memory", "floor: fan"),
+    Duel("fan, memory, noop: Trio", "ours: fan, noop, memory", "floor: fan"),
+    Duel(
+        "fan, durable, executor each: ours in memory",
+        "ours: fan, nothing, durable",
+        "ours: fan, nothing, memory",
+        Goal(ratio=0.7),
+    ),
+    Duel("fan, durable, noop: ours in memory", "ours: fan, noop, durable", "ours: fan, noop, memory"),
+    Duel("chain, memory, executor each: Trio", "ours: chain, nothing, memory", "floor: chain"),
+    Duel("chain, memory, noop: Trio", "ours: chain, noop, memory", "floor: chain"),
+    Duel(
+        "chain, durable, executor each: Trio, commit each",
+        "ours: chain, nothing, durable",
+        "floor: chain, durable",
+        Goal(ratio=0.6),
+    ),
+    Duel(
+        "chain, durable, noop: Trio, commit each", "ours: chain, noop, durable", "floor: chain, durable", Goal(ratio=4)
+    ),
+    Duel("chain, durable, executor each: DBOS in a row", "ours: chain, nothing, durable", "dbos: chain, durable"),
+    Duel("layered of 100,000: of 1,000", f"{MEMORY}, large", f"{MEMORY}, small", Goal(ratio=1 / 1.3)),
+    Duel("memory of a node: Trio", "ours: memory", "floor: memory", Goal(figure=3072), "B"),
+    Duel("memory of a node, durable: Trio", "ours: memory, durable", "floor: memory", Goal(figure=3072), "B"),
+    *(
+        Duel(f"{DELAYS}, {where}, {what}", f"ours: {case}, {where}", f"floor: {floor}", Goal(figure=most), "ms")
+        for where in ("memory", "durable")
+        for what, case, floor, most in (
+            ("stop is answered: Trio cancels", "stop, told", "stop, told", 20),
+            ("stopped and gone: Trio", "stop, gone", "stop, gone", 100),
+            ("off after a pause: Trio sleeps", "off after a pause", "oversleep", 50),
+        )
+    ),
+)
 
 
-async def ours(runtime: Runtime, workflow: dict[str, Any]) -> float:
-    """Seconds for one run, from its first event to its last, with a reader of all of them."""
-    run = await runtime.start(workflow)
-    seen = [recorded async for recorded in run.events()]
-    wanted = 2 * len(workflow["nodes"]) + 2
-    if len(seen) != wanted or not isinstance(seen[-1].event, RunCompleted):
-        raise SystemExit(f"the run went wrong: {len(seen)} events of {wanted}, the last is {seen[-1]}")
-    runtime.forget(run.run_id)
-    return seen[-1].at - seen[0].at
+def duels_of(graphs: Iterable[str]) -> list[Duel]:
+    """A row for each recorded graph: how many times as long as its longest path it takes."""
+    return [
+        Duel(f"{name}, durable: Trio", f"ours: {name}", f"floor: {name}", Goal(figure=1.05), "x") for name in graphs
+    ]
 
 
-async def measure(rounds: int, nodes: int) -> list[dict[str, object]]:
-    """One row for each shape."""
-    rows: list[dict[str, object]] = []
-    async with open_runtime(nodes=[nothing], now=time.perf_counter) as runtime:
-        for (name, shape), (node_type, meaning) in product(SHAPES.items(), NODE_TYPES.items()):
-            parents = shape(nodes)
-            workflow = document(parents, node_type)
-            seconds = [(await floor(parents), await ours(runtime, workflow)) for _ in range(rounds + 1)][1:]
-            rows.append(row(f"{name} of {len(parents)}: {meaning}", len(parents), seconds))
-    return rows
+def graphs_in(folder: Path | None) -> dict[str, Document]:
+    """The recorded graphs of a folder, by name."""
+    found = sorted(folder.glob("*.json")) if folder is not None else []
+    return {path.name.removesuffix(".json").removesuffix(".delay"): json.loads(path.read_bytes()) for path in found}
 
 
-def row(name: str, nodes: int, seconds: Iterable[tuple[float, float]]) -> dict[str, object]:
-    """The medians of the rounds, as rates, and the ratio between them."""
-    reference, own = (nodes / statistics.median(times) for times in zip(*seconds, strict=True))
-    ratio = own / reference
-    return {
-        "name": name,
-        "ours": round(own),
-        "reference": round(reference),
-        "ratio": round(ratio, 3),
-        "goal": GOAL,
-        "holds": ratio >= GOAL,
-    }
+def cases(folder: Path, graphs: dict[str, Document], *, peers: bool) -> dict[str, Case]:
+    """Every case there is, by name."""
+    found = [*workflow_ours.cases(folder, graphs), *workflow_floors.cases(folder, graphs)]
+    if peers:
+        here = workflow_peers.install(workflow_peers.PEERS, workflow_peers.VENV)
+        found += workflow_peers.cases(here, folder)
+    return {case.name: case for case in found}
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Print the rows; the exit says whether all goals hold."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--nodes", type=int, default=1000)
-    parser.add_argument("--json", action="store_true", help="one JSON object a row")
-    options = parser.parse_args()
-    rows = trio.run(measure, options.rounds, options.nodes)
-    for it in rows:
-        if options.json:
-            print(json.dumps(it))
-        else:
-            figures = f"{it['ours']:>8} nodes/s, floor {it['reference']:>8}, ratio {it['ratio']}, goal {it['goal']}"
-            print(f"{it['name']:48} {figures}")
-    return 0 if all(it["holds"] for it in rows) else 1
+    reader = parser(__doc__)
+    reader.add_argument("--peers", action="store_true", help="against LangGraph, DBOS and Prefect; installs them first")
+    reader.add_argument("--graphs", type=Path, metavar="FOLDER", help="recorded graphs of delays, as JSON")
+    reader.add_argument("--dir", type=Path, default=Path(gettempdir()), metavar="FOLDER", help="where runs are stored")
+    options: Any = reader.parse_args(arguments)
+    graphs = graphs_in(options.graphs)
+    here = cases(options.dir, graphs, peers=options.peers)
+    duels = choose([*DUELS, *duels_of(graphs)], here, options.only)
+    if not duels:
+        reader.error(f"no row has {options.only!r} in its name")
+    return report(compare(duels, here, options.reps), as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ async def test_only_the_last_failure_is_meant(bench: OpenBench) -> None:
     doc = example("w", {"a": step("it", timeout=5, retry={"max_attempts": 2})})
     async with bench(it) as runtime:
         run = await runtime.start(doc, callbacks=ear.on("node_error", "node_retry"))
-        await run.ended()
+        await run.when_ended()
         with pytest.raises(RunFailedError):
             await run.result()
     assert ear.names == ["node_retry a", "node_error a"]
@@ -170,7 +170,7 @@ async def test_a_slow_callback_delays_no_node(bench: OpenBench) -> None:
 
     async with bench() as runtime:
         run = await runtime.start(CHAIN, callbacks={"node_start": slow, "workflow_complete": slow})
-        await run.ended()
+        await run.when_ended()
         assert trio.current_time() == 0
         await run.result()
         assert times == [100, 200, 300]
@@ -219,7 +219,7 @@ async def test_one_that_comes_late(bench: OpenBench) -> None:
         await run.result()
         assert ear.names == ["node_complete a", "node_start b", "node_complete b", "workflow_complete"]
         over = await runtime.start(CHAIN)
-        await over.ended()
+        await over.when_ended()
         over.context.add_callback("workflow_complete", ear.on("workflow_complete")["workflow_complete"])
         await over.result()
         assert len(ear.heard) == 4
@@ -252,7 +252,7 @@ async def test_a_run_is_held_until_its_callbacks_are_through(bench: OpenBench) -
             await other.result()
         assert run in runtime.list_runs()
         assert await run.result() == {"b": {"x": 7, "out": None}}
-        await (await runtime.start({**CHAIN, "id": "other"})).ended()
+        await (await runtime.start({**CHAIN, "id": "other"})).when_ended()
         assert [it.workflow_id for it in runtime.list_runs()] == ["other", "other-4"]
     assert ear.names == ["workflow_complete"]
 
@@ -265,5 +265,5 @@ async def test_callbacks_end_with_the_runtime(bench: OpenBench) -> None:
 
     async with bench() as runtime:
         run = await runtime.start(CHAIN, callbacks={"node_start": endless})
-        await run.ended()
+        await run.when_ended()
     assert await run.result() == {"b": {"x": 7, "out": None}}

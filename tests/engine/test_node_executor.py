@@ -59,7 +59,7 @@ async def run_one(bench: OpenBench, node_type: NodeType, **rest: Json) -> RunHan
     """Run a workflow of one node, `a`, to its end."""
     async with bench(node_type, limits=RuntimeLimits(output_bytes=1000)) as runtime:
         run = await runtime.start(example("w", {"a": step("it", **rest)}))
-        await run.ended()
+        await run.when_ended()
         return run
 
 
@@ -335,7 +335,7 @@ async def test_what_goes_wrong_before_the_call_is_the_nodes_failure(bench: OpenB
     doc["nodes"][0]["params"]["x"] = 0
     async with bench() as runtime:
         run = await runtime.start(doc, {"x": 0})
-        await run.ended()
+        await run.when_ended()
         assert failure_of(run).code == "expression_failed"
         assert run.state.attempts == 1
 
@@ -387,7 +387,7 @@ async def test_a_thread_cannot_be_cancelled(bench: OpenBench, story: TellStory, 
         await trio.testing.wait_all_tasks_blocked()
         assert run.state.status == "stopping"
         go_on.set()
-        await run.ended()
+        await run.when_ended()
         assert story(run)[-2:] == ["a completed", "run stopped"]
         assert run.state.results == {"a": {"value": "done"}}
         assert running_clock.current_time() < 60

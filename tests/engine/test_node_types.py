@@ -6,7 +6,7 @@ import pytest
 
 from bluev_actors.engine.node_types import Catalogue, NodeType, describe, node
 from bluev_actors.errors import NodeTypeError, Permanent
-from bluev_actors.workflows.kinds import NodeKind, Param, Port
+from bluev_actors.workflows.kinds import Conduct, Failure, NodeKind, Param, Port
 
 if TYPE_CHECKING:
     from bluev_actors.engine.context import NodeContext
@@ -270,6 +270,8 @@ def test_a_palette_learns_everything() -> None:
         params=(Param("index", "int", minimum=0, maximum=9, required=False, default=0, description="Where."),),
         trigger_rule="one_success",
         description="Picks.",
+        failures=(Failure("empty", "There is nothing to pick from."),),
+        conduct=Conduct("paused", "retried", "crashed", "secured"),
         examples=({"id": "x"},),
         source="my_nodes.py",
     )
@@ -307,6 +309,8 @@ def test_a_palette_learns_everything() -> None:
         "outside": False,
         "enabled": False,
         "trigger_rule": "one_success",
+        "failures": [{"code": "empty", "meaning": "There is nothing to pick from."}],
+        "conduct": {"pause": "paused", "retry": "retried", "crash": "crashed", "security": "secured"},
         "examples": [{"id": "x"}],
         "source": "my_nodes.py",
     }
@@ -317,7 +321,24 @@ def test_choices_are_told_where_there_are_any() -> None:
     kind = NodeKind("pick", params=(Param("way", "string", choices=("up", "down")),))
     (param,) = describe(kind, enabled=True)["params"]
     assert param["choices"] == ["up", "down"]
-    assert "default" not in param
+    assert not {"default", "names_outputs"} & param.keys()
+
+
+def test_cases_that_name_outputs_are_told() -> None:
+    """An editor offers the outputs that the cases of a node name."""
+    kind = NodeKind("pick", params=(Param("cases", "list", names_outputs=True),))
+    assert describe(kind, enabled=True)["params"][0]["names_outputs"] is True
+
+
+def test_a_type_tells_how_it_fails() -> None:
+    """Its own codes with their meanings, and what its author says of a crash."""
+
+    @node(failures={"no_city": "There is no such city."}, conduct=Conduct(crash="It asks again."))
+    async def ask(city: str) -> str:
+        return city
+
+    assert ask.kind.failures == (Failure("no_city", "There is no such city."),)
+    assert ask.kind.conduct.crash == "It asks again."
 
 
 def test_node_types_are_records() -> None:

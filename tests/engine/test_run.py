@@ -403,7 +403,7 @@ async def test_a_stopped_run_keeps_what_it_had(bench: OpenBench) -> None:
         run = await runtime.start(doc)
         await trio.sleep(1)
         await run.stop()
-        await run.ended()
+        await run.when_ended()
         assert run.state.results == {"a": {"value": 7}}
 
 
@@ -413,13 +413,13 @@ async def test_a_stop_waits_for_a_clean_up(bench: OpenBench, story: TellStory) -
         run = await runtime.start(one("tidy", {"seconds": 2}))
         await trio.sleep(1)
         await run.stop()
-        await run.ended()
+        await run.when_ended()
         assert trio.current_time() == 3
         assert "a says tidied up" in story(run)
         run = await runtime.start({**one("tidy", {"seconds": 60}), "settings": {"grace": 4}})
         await trio.sleep(1)
         await run.stop()
-        await run.ended()
+        await run.when_ended()
         assert trio.current_time() == 8
         assert "a says tidied up" not in story(run)
 
@@ -430,14 +430,14 @@ async def test_a_kill_does_not_wait(bench: OpenBench, story: TellStory) -> None:
         run = await runtime.start(one("tidy", {"seconds": 3}))
         await trio.sleep(1)
         await run.stop("kill")
-        await run.ended()
+        await run.when_ended()
         assert trio.current_time() == 1
         run = await runtime.start(one("tidy", {"seconds": 3}))
         await trio.sleep(1)
         await run.stop()
         await trio.sleep(1)
         assert (await run.stop("kill")).accepted
-        await run.ended()
+        await run.when_ended()
         assert trio.current_time() == 3
         assert "a says tidied up" not in story(run)
 
@@ -451,7 +451,7 @@ async def test_a_node_that_does_not_obey_is_named_once(bench: OpenBench, control
         for control in controls:
             await trio.sleep(6)
             await getattr(run, control)()
-        await run.ended()
+        await run.when_ended()
         assert trio.current_time() == 60
         assert story(run).count("a says node_ignored_cancel") == 1
         lines = [it for it in run.history() if isinstance(it.event, NodeLog)]
@@ -465,7 +465,7 @@ async def test_an_obedient_node_is_not_named(bench: OpenBench, story: TellStory)
         run = await runtime.start(example("w", nodes))
         await trio.sleep(1)
         await run.stop()
-        await run.ended()
+        await run.when_ended()
         assert [line for line in story(run) if "ignored" in line] == ["c says node_ignored_cancel"]
 
 
@@ -484,7 +484,7 @@ async def test_even_a_noisy_node_is_named(bench: OpenBench, story: TellStory) ->
         run = await runtime.start(one("noisy"))
         await trio.sleep(1)
         await run.stop()
-        await run.ended()
+        await run.when_ended()
         said = [line for line in story(run) if " says " in line]
         assert said == ["a says line 0", "a says line 1", "a says log_limit", "a says node_ignored_cancel"]
 
@@ -570,7 +570,7 @@ async def test_a_run_may_time_out_between_attempts(bench: OpenBench) -> None:
     retry = {"max_attempts": 9, "backoff": "fixed", "initial": 50}
     async with bench(broken) as runtime:
         run = await runtime.start({**one("broken", retry=retry), "settings": {"timeout": 20}})
-        await run.ended()
+        await run.when_ended()
         assert trio.current_time() == 20
         assert run.state.nodes["a"].status == "cancelled"
 
@@ -629,7 +629,7 @@ async def test_what_is_tried_again(
     """The policy and the error together decide whether there is another attempt, and when."""
     async with bench(node("flaky")(flaky(error))) as runtime:
         run = await runtime.start(one("flaky", retry=retry))
-        await run.ended()
+        await run.when_ended()
         assert run.state.nodes["a"].attempt == attempts
         assert run.state.status == ("completed" if attempts == 2 else "failed")
         assert trio.current_time() == seconds
@@ -838,7 +838,7 @@ async def test_a_control_outlives_a_crash(
         if action == "resume":
             assert run.state.status == "running"
         await run.stop()
-        await run.ended()
+        await run.when_ended()
         assert story(run)[-1] == "run stopped"
 
 
@@ -855,7 +855,7 @@ async def test_the_clocks_of_a_pause_outlive_a_crash(
         await run.pause(until=until, timeout=timeout)
         await trio.sleep(1)
         crash(run)
-        await run.ended()
+        await run.when_ended()
         assert run.state.status == end
         assert trio.current_time() == pytest.approx(at)
 
@@ -935,7 +935,7 @@ async def test_a_start_that_is_not_on_record_yet(
             assert story(run)[1:4] == ["a started", "a started again", "a completed"]
         elif control == "stop":
             await run.stop()
-            await run.ended()
+            await run.when_ended()
             assert trio.current_time() == 1
             assert story(run)[-2:] == ["a cancelled", "run stopped"]
         else:
@@ -977,7 +977,7 @@ async def test_executors_that_crash_too_often(bench: OpenBench, story: TellStory
         async with bench() as runtime:
             nodes = {"a": step("delay", {"seconds": 1}), "b": step("delay", {"seconds": 9})}
             run = await runtime.start(example("w", nodes), run_id="run-1")
-            await run.ended()
+            await run.when_ended()
             assert run.state.error is not None
             assert run.state.error.code == "executor_crashed"
             started = ["a started", *["a started again"] * 3]
@@ -995,7 +995,7 @@ async def test_quick_nodes_make_way(bench: OpenBench) -> None:
         run = await runtime.start(chain)
         assert run.state.status == "running"
         outcome = await run.stop()
-        await run.ended()
+        await run.when_ended()
         assert outcome.accepted
         ended = [node.status for node in run.state.nodes.values()]
         assert "completed" in ended

@@ -80,7 +80,7 @@ async def test_a_control_waits_for_the_first_incarnation(bench: OpenBench) -> No
 
         unsubscribe = runtime.journal.subscribe(once)
         run = await runtime.start(SLEEP, run_id="run-1")
-        await run.ended()
+        await run.when_ended()
         assert run.state.status == "stopped"
 
 
@@ -166,7 +166,7 @@ async def test_controls_in_effect_already(bench: OpenBench) -> None:
         assert changes == ["pausing", "running"]
         await run.stop()
         await run.stop()
-        await run.ended()
+        await run.when_ended()
         assert (await run.stop()).accepted
 
 
@@ -178,7 +178,7 @@ async def test_a_run_that_has_ended_takes_no_control(bench: OpenBench, end: str)
         run = await runtime.start(example("w", {"a": nodes[end]}))
         if end == "stopped":
             await run.stop()
-        await run.ended()
+        await run.when_ended()
         for _ in range(2):
             for control in (run.pause, run.resume, run.stop):
                 outcome = await control()
@@ -202,7 +202,7 @@ async def test_no_control_races_the_end(bench: OpenBench) -> None:
             for _ in range(ticks):
                 await trio.lowlevel.checkpoint()
             outcome = await run.stop()
-            await run.ended()
+            await run.when_ended()
             assert outcome.accepted == (run.state.status == "stopped")
             answers.add(outcome.accepted)
     assert answers == {True, False}

@@ -58,7 +58,7 @@ async def test_reject(bench: OpenBench) -> None:
             assert caught.value.code == "workflow_already_running"
             await run.pause()
         await run.stop()
-        await run.ended()
+        await run.when_ended()
         await (await runtime.start(sleep())).result()
 
 
@@ -312,7 +312,7 @@ async def test_a_start_that_is_cancelled(bench: OpenBench, ticks: int) -> None:
         for run in runtime.list_runs():
             assert run.state.status == "running"
             assert (await run.stop()).accepted
-            await run.ended()
+            await run.when_ended()
         await (await runtime.start(sleep())).result()
 
 

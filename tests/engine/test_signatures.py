@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from bluev_actors.engine.signatures import port_type, read_signature
 from bluev_actors.errors import NodeTypeError
-from bluev_actors.workflows.kinds import Port
+from bluev_actors.workflows.kinds import NOTHING, Port
 from bluev_actors.workflows.port_types import is_type
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from bluev_actors.engine.context import NodeContext
+    from bluev_actors.workflows.values import Json
 
 
 def plain(text: str, times: int = 2) -> str:
@@ -188,3 +189,11 @@ def test_an_annotation_that_cannot_be_read_is_any() -> None:
     signature = read_signature(strange)
     assert signature.inputs == (Port("first", "int"), Port("second"), Port("third"))
     assert signature.output_type == "string"
+
+
+def test_an_input_may_be_missing() -> None:
+    """`NOTHING` as its default tells an input that is not given from one that is null."""
+
+    async def ask(text: str, detail: Json = NOTHING) -> None: ...
+
+    assert read_signature(ask).input("detail") == Port("detail", required=False)

@@ -5,9 +5,9 @@ import logging
 
 import pytest
 from bench import actors
-from bench.actor_case import Case
 from bench.actor_meters import crashes_logged
-from bench.actors import DUELS, Duel, Goal, cases, line, main, measure, row
+from bench.actors import DUELS, cases, main, measure
+from bench.duels import Case, Duel, Goal
 
 
 @pytest.fixture(name="here")
@@ -36,46 +36,6 @@ def test_a_tiny_run_gives_every_row(here: dict[str, Case]) -> None:
         if it.unit != "B":  # a few actors fit into memory that the process has anyway
             assert it.ours > 0, it
             assert it.reference > 0, it
-
-
-def test_what_says_all_once_is_measured_once() -> None:
-    """Memory is no matter of chance, and a fresh process takes a second."""
-    calls: list[str] = []
-
-    def noting(name: str) -> float:
-        calls.append(name)
-        return 1.0
-
-    here = {
-        "ours: x": Case("ours: x", lambda _: noting("ours"), 1),
-        "floor: x": Case("floor: x", lambda _: noting("floor"), 1, once=True),
-    }
-    measure([Duel("x", "ours: x", "floor: x")], here, reps=3)
-    assert calls == ["ours", "floor", "ours", "ours"]
-
-
-@pytest.mark.parametrize(
-    ("goal", "ours", "holds"),
-    [
-        (Goal(), 1.0, True),
-        (Goal(ratio=0.5), 5.0, True),
-        (Goal(ratio=0.5), 4.9, False),
-        (Goal(figure=8.0), 8.0, True),
-        (Goal(figure=8.0), 8.1, False),
-    ],
-)
-def test_a_goal_is_a_ratio_or_a_bound(goal: Goal, ours: float, holds: bool) -> None:
-    """A rate has to be so many times the reference, a size at most so much; both ends count."""
-    assert row(Duel("x", "ours: x", "floor: x", goal), ours, 10.0).holds is holds
-
-
-def test_a_row_says_what_it_missed() -> None:
-    """A person sees at once which goal does not hold, and in which unit."""
-    missed = line(row(Duel("memory", "ours", "floor", Goal(figure=8192), "B"), 9000.0, 6000.0))
-    assert missed.endswith("ratio   1.50  goal at most 8192 B MISSED")
-    held = line(row(Duel("ask", "ours", "floor", Goal(ratio=0.6)), 60.0, 100.0))
-    assert held.endswith("ratio   0.60  goal at least 0.6 holds")
-    assert line(row(Duel("tell", "ours", "floor"), 60.0, 100.0)).endswith("ratio   0.60")
 
 
 def test_json_is_one_object_a_row(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,3 +79,20 @@ def test_a_param_may_give_an_input() -> None:
     assert many is not None
     assert (one.code, one.port) == ("invalid_param", "text")
     assert many.message == 'input "in": list[int] is wanted, and it is int'
+
+
+def test_a_kind_may_have_more_to_say() -> None:
+    """Of values whose type and range are right; its sentence is the problem."""
+    even = Param("size", "int", minimum=0, check=lambda size: "it has to be even" if size % 2 else None)
+    odd, small, wrong = check_param(even, 3), check_param(even, -1), check_param(even, "3")
+    assert check_param(even, 2) is None
+    assert odd is not None
+    assert (odd.code, odd.message, odd.path) == (
+        "custom_validation_failed",
+        'param "size": it has to be even',
+        "size",
+    )
+    assert small is not None
+    assert small.code == "param_out_of_range"
+    assert wrong is not None
+    assert wrong.code == "invalid_param"

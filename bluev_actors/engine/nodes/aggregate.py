@@ -3,78 +3,55 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from attrs import define, field
+
 from bluev_actors.engine.node_types import node
+from bluev_actors.engine.nodes.complaints import INPUT_FAILURE, bad_input, listed_input, typed
 from bluev_actors.engine.nodes.examples import example, step
 from bluev_actors.engine.nodes.pass_through import as_text
-from bluev_actors.errors import Permanent
+from bluev_actors.engine.turns import in_turns
 from bluev_actors.workflows.kinds import Param, Port
-from bluev_actors.workflows.values import Json, type_name
+from bluev_actors.workflows.values import is_object
 
 if TYPE_CHECKING:
     from bluev_actors.engine.context import NodeContext
-    from bluev_actors.workflows.values import JsonObject
+    from bluev_actors.errors import Permanent
+    from bluev_actors.workflows.values import Json, JsonObject
 
-Item: TypeAlias = tuple[str, Json]
-"""A value, behind the place where it stands, for the sentence that says what is wrong with it."""
-Operation: TypeAlias = Callable[[Sequence[Item]], Json]
-
-_ARTICLES: Final = {"null": "null", "int": "a number", "object": "an object"}
+Operation: TypeAlias = Callable[[list["Json"]], "Json"]
 
 
-def _sum(items: Sequence[Item], op: str = "sum") -> int | float:
+def _sum(numbers: list[Json]) -> int | float:
     """Sum of floats is rounded once, at the end, which gives the same result in every version of Python."""
-    numbers = [_number(item, op) for item in items]
     if all(isinstance(number, int) for number in numbers):
         return sum(numbers)
     try:
         return math.fsum(numbers)
     except OverflowError as error:
-        raise _refusal(f"the numbers are too large for {op}") from error
+        raise _refusal("the numbers are too large to be added up") from error
 
 
-def _mean(items: Sequence[Item]) -> Json:
-    return _sum(items, "mean") / len(items) if items else None
+def _mean(numbers: list[Json]) -> Json:
+    return _sum(numbers) / len(numbers) if numbers else None
 
 
-def _min(items: Sequence[Item]) -> Json:
-    return min(_comparable(items, "min"), default=None)
+def _min(values: list[Json]) -> Json:
+    return min(values, default=None)
 
 
-def _max(items: Sequence[Item]) -> Json:
-    return max(_comparable(items, "max"), default=None)
+def _max(values: list[Json]) -> Json:
+    return max(values, default=None)
 
 
-def _list(items: Sequence[Item]) -> list[Json]:
-    return [value for _, value in items]
-
-
-def _comparable(items: Sequence[Item], op: str) -> list[Json]:
-    """The values, which are all numbers or all strings."""
-    if not items or not isinstance(items[0][1], str):
-        return [_number(item, op) for item in items]
-    for place, value in items:
-        if not isinstance(value, str):
-            raise _refusal(f"{place} is {_typed(value)} and {items[0][0]} is a string, {op} needs one type")
-    return _list(items)
-
-
-def _number(item: Item, op: str) -> int | float:
-    place, value = item
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _refusal(f"{place} is {_typed(value)}, {op} needs numbers")
-    return value
-
-
-def _typed(value: Json) -> str:
-    name = type_name(value)
-    return _ARTICLES.get(name, f"a {name}")
+def _list(values: list[Json]) -> list[Json]:
+    return values
 
 
 def _refusal(sentence: str) -> Permanent:
-    return Permanent(f"aggregate: {sentence}", code="invalid_input")
+    return bad_input("aggregate", sentence)
 
 
 JOIN: Final = "join"
@@ -86,7 +63,9 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "count": len,
     "list": _list,
 }
-"""What each `op` makes of the items, `join` excepted, which needs its separator."""
+"""What each `op` makes of the values, `join` excepted, which needs its separator."""
+_NUMERIC: Final = ("sum", "mean")
+_COMPARING: Final = ("min", "max")
 
 
 @node(
@@ -113,6 +92,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
     ],
     free_inputs=False,
     pure=True,
+    failures=INPUT_FAILURE,
     examples=[
         example(
             "aggregate_example",
@@ -145,43 +125,87 @@ OPERATIONS: Final[dict[str, Operation]] = {
 )
 async def aggregate(ctx: NodeContext, **_inputs: Json) -> JsonObject:
     """Makes one value of many: sum, min, max, mean, count, list or join."""
-    items, by = _items(ctx), ctx.params.get("by")
-    if by is None:
-        return {"value": _combine(ctx, items)}
-    return {"value": {name: _combine(ctx, group) for name, group in _groups(items, by).items()}}
+    name, items = _items(ctx)
+    by, op = ctx.params.get("by"), ctx.params["op"]
+    groups: dict[str, _Group] = {} if by is not None else {"": _Group(op)}
+    async for piece in in_turns(enumerate(items)):
+        for index, item in piece:
+            place = _Place(name, index)
+            group = "" if by is None else as_text(_pick(item, place, by))
+            if group not in groups:
+                groups[group] = _Group(op)
+            _take(groups[group], item, place, ctx.params.get("field"))
+    combined = {group: _combine(ctx, it.values) for group, it in groups.items()}
+    return {"value": combined[""] if by is None else combined}
 
 
-def _items(ctx: NodeContext) -> list[Item]:
+def _items(ctx: NodeContext) -> tuple[str, list[Json]]:
+    """The items, behind the name of the input that they came in by."""
     given = {name: ctx.inputs[name] for name in ("in", "items") if ctx.inputs.get(name) not in (None, [])}
     if len(given) > 1:
         raise _refusal("the items come from `in` or from `items`, not from both")
     for name, values in given.items():
-        if type_name(values) != "list":
-            raise _refusal(f"{name} is {_typed(values)}, it has to be a list")
-        return [(f"{name}[{index}]", value) for index, value in enumerate(values)]
-    return []
+        return name, listed_input("aggregate", name, values)
+    return "items", []
 
 
-def _groups(items: Sequence[Item], by: str) -> dict[str, list[Item]]:
-    groups: dict[str, list[Item]] = {}
-    for item in items:
-        _, value = _pick(item, by)
-        groups.setdefault(as_text(value), []).append(item)
-    return groups
+@define
+class _Place:
+    """Where an item stands; it is put into words only when something is wrong there."""
+
+    name: str
+    index: int
+    field: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name}[{self.index}]" + ("" if self.field is None else f".{self.field}")
 
 
-def _combine(ctx: NodeContext, items: Sequence[Item]) -> Json:
-    op, field = ctx.params["op"], ctx.params.get("field")
-    values = items if field is None else [_pick(item, field) for item in items]
-    if op == JOIN:
-        return str(ctx.params["separator"]).join(as_text(value) for _, value in values)
-    return OPERATIONS[op](values)
+@define
+class _Group:
+    """The values of one group so far, which suit the operation."""
+
+    op: str
+    values: list[Json] = field(factory=list["Json"])
+    _first: _Place | None = None
+
+    def add(self, value: Json, place: _Place) -> None:
+        """Take one more value.
+
+        Raises:
+            Permanent: the operation cannot be done with it.
+        """
+        if self.op in _COMPARING and isinstance(self.values[0] if self.values else value, str):
+            if not isinstance(value, str):
+                raise _refusal(f"{place} is {typed(value)} and {self._first} is a string, {self.op} needs one type")
+        elif self.op in _NUMERIC or self.op in _COMPARING:
+            self._check_number(value, place)
+        if self._first is None:
+            self._first = place
+        self.values.append(value)
+
+    def _check_number(self, value: Json, place: _Place) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise _refusal(f"{place} is {typed(value)}, {self.op} needs numbers")
 
 
-def _pick(item: Item, field: str) -> Item:
-    place, value = item
-    if type_name(value) != "object":
-        raise _refusal(f"{place} is {_typed(value)}, so it has no field {field!r}")
-    if field not in value:
+def _take(group: _Group, item: Json, place: _Place, field: str | None) -> None:
+    if field is None:
+        group.add(item, place)
+    else:
+        group.add(_pick(item, place, field), _Place(place.name, place.index, field))
+
+
+def _pick(item: Json, place: _Place, field: str) -> Json:
+    if not is_object(item):
+        raise _refusal(f"{place} is {typed(item)}, so it has no field {field!r}")
+    if field not in item:
         raise _refusal(f"{place} has no field {field!r}")
-    return f"{place}.{field}", value[field]
+    return item[field]
+
+
+def _combine(ctx: NodeContext, values: list[Json]) -> Json:
+    op = ctx.params["op"]
+    if op == JOIN:
+        return str(ctx.params["separator"]).join(as_text(value) for value in values)
+    return OPERATIONS[op](values)

@@ -11,8 +11,9 @@ import trio
 
 from bluev_actors.engine.node_types import node
 from bluev_actors.engine.nodes.examples import example, step
-from bluev_actors.errors import Permanent
-from bluev_actors.workflows.kinds import Param, Port
+from bluev_actors.engine.outside.isolated import run_isolated
+from bluev_actors.errors import NodeError, Permanent
+from bluev_actors.workflows.kinds import Conduct, Param, Port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,27 +31,67 @@ _REFERENCE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\
             "call",
             "string",
             description="The function, as in `package.module:function`; inputs are its keyword arguments.",
-        )
+        ),
+        Param(
+            "isolate",
+            "string",
+            required=False,
+            default="thread",
+            choices=("thread", "process"),
+            description="Where a plain function runs. A process can be killed, and takes plain JSON only.",
+        ),
     ],
     pausable=False,
     outside=True,
+    failures={
+        "worker_died": "The process that the function ran in died; another attempt gets a new one.",
+        "invalid_param": "`call` names nothing that can be called, or what cannot run in a process.",
+        "invalid_input": "The inputs do not fit the function.",
+    },
+    conduct=Conduct(
+        pause="A pause lets the function end first. A `hard` one cancels a coroutine function and kills a process; "
+        "a thread cannot be cancelled, so it is waited for, and what it returns counts.",
+        retry="Each attempt calls the function anew.",
+        crash="The function is called again: at least once. A thread that a `kill` left behind runs on until it ends.",
+        security="The function may do whatever the daemon may, in its process or in one of its own: who allows this "
+        "allows all functions that are installed.",
+    ),
     examples=[
         example(
             "python_example",
             {"lines": step("python", {"call": "textwrap:wrap", "text": "to be or not to be", "width": 9})},
-        )
+        ),
+        example(
+            "python_process_example",
+            {"root": step("python", {"call": "math:isqrt", "isolate": "process", "n": 1_000_000}, timeout=60)},
+        ),
     ],
 )
 async def python(ctx: NodeContext, **_inputs: Json) -> JsonObject:
-    """Calls a Python function: a coroutine function on the loop, a plain one in a thread."""
+    """Calls a Python function: a coroutine function on the loop, a plain one in a thread or a process."""
     function = await trio.to_thread.run_sync(_find, ctx.params["call"])
     _check_arguments(function, ctx)
+    if ctx.params["isolate"] == "process":
+        return {"value": await run_isolated(function, ctx.inputs)}
     if inspect.iscoroutinefunction(function):
         return {"value": await function(**ctx.inputs)}
-    # A thread cannot be cancelled, and one that is left behind would act in a run that has ended: so it is
-    # waited for. What it returns is packed up, because Trio lets no coroutine out of a thread.
-    packed = await trio.to_thread.run_sync(lambda: [function(**ctx.inputs)], abandon_on_cancel=False)
-    return {"value": await packed[0] if inspect.isawaitable(packed[0]) else packed[0]}
+    returned = await _in_thread(function, ctx)
+    return {"value": await returned if inspect.isawaitable(returned) else returned}
+
+
+async def _in_thread(function: Callable[..., Any], ctx: NodeContext) -> Any:  # noqa: ANN401 - whatever it returns
+    """Call a plain function; a thread cannot be cancelled, so all but a `kill` wait for it.
+
+    One that were left behind would act in a run that has ended. What it returns is packed up, because Trio lets no
+    coroutine out of a thread.
+    """
+    packed: list[Any] = []
+    with ctx.until_killed():
+        packed = await trio.to_thread.run_sync(lambda: [function(**ctx.inputs)], abandon_on_cancel=True)
+    if packed:
+        return packed[0]
+    await trio.lowlevel.checkpoint_if_cancelled()
+    raise NodeError("the thread of the node was left behind", code="killed")
 
 
 def _find(reference: str) -> Callable[..., Any]:

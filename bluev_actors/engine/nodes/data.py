@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import trio
+
 from bluev_actors.engine.node_types import node
+from bluev_actors.engine.nodes.complaints import EXPRESSION_FAILURE
 from bluev_actors.engine.nodes.examples import example, step
 from bluev_actors.engine.nodes.pass_through import IN, OUT, handed_on
-from bluev_actors.workflows.kinds import Param, Port
+from bluev_actors.engine.turns import is_small
+from bluev_actors.workflows.kinds import Conduct, Param, Port
 
 if TYPE_CHECKING:
     from bluev_actors.engine.context import NodeContext
@@ -70,6 +74,7 @@ async def echo(value: Json) -> JsonObject:
         )
     ],
     pure=True,
+    failures=EXPRESSION_FAILURE,
     examples=[
         example(
             "expression_example",
@@ -89,6 +94,35 @@ async def expression(ctx: NodeContext, **_inputs: Json) -> JsonObject:
 
 
 @node(
+    outputs=[Port("value", "object", description="The object.")],
+    params=[
+        Param(
+            "fields",
+            "object",
+            syntax="expression",
+            description="For each field of the object a CEL expression over the inputs by name, "
+            "`inputs`, `nodes` and `run`.",
+        )
+    ],
+    pure=True,
+    failures=EXPRESSION_FAILURE,
+    examples=[
+        example(
+            "transform_example",
+            {
+                "order": step("constant", {"value": {"city": "Oslo", "price": 40, "count": 3}}),
+                "line": step("transform", {"fields": {"where": "order.city", "total": "order.price * order.count"}}),
+            },
+            "order.value -> line.order",
+        )
+    ],
+)
+async def transform(ctx: NodeContext, **_inputs: Json) -> JsonObject:
+    """Builds an object, each field by an expression."""
+    return {"value": ctx.evaluate("fields")}
+
+
+@node(
     outputs=[Port("text", "string", description="The filled-in text.")],
     params=[
         Param(
@@ -99,6 +133,13 @@ async def expression(ctx: NodeContext, **_inputs: Json) -> JsonObject:
         )
     ],
     pure=True,
+    failures={
+        "expression_failed": "A name is missing, something cannot be done with a value, the text would be longer "
+        "than a million characters, or it would take too much work."
+    },
+    conduct=Conduct(
+        security="A template sees plain JSON only and cannot call anything; its work and its text are bounded."
+    ),
     examples=[
         example(
             "template_example",
@@ -112,4 +153,12 @@ async def expression(ctx: NodeContext, **_inputs: Json) -> JsonObject:
 )
 async def template(ctx: NodeContext, **_inputs: Json) -> JsonObject:
     """Fills its inputs into a text."""
-    return {"text": ctx.evaluate("text")}
+    if _is_quick(ctx):
+        return {"text": ctx.evaluate("text")}
+    return {"text": await trio.to_thread.run_sync(ctx.evaluate, "text")}
+
+
+def _is_quick(ctx: NodeContext) -> bool:
+    """Whether it is too little work for a thread: no loops, and little to fill in."""
+    text = str(ctx.params["text"])
+    return "{%" not in text and "nodes" not in text and is_small(ctx.inputs)

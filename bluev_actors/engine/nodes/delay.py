@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import trio
 
 from bluev_actors.engine.node_types import node
+from bluev_actors.engine.nodes.complaints import INVALID_PARAM
 from bluev_actors.engine.nodes.examples import example, step
 from bluev_actors.engine.nodes.pass_through import IN, OUT, as_text, handed_on, setting
 from bluev_actors.errors import Permanent
-from bluev_actors.workflows.kinds import Param
+from bluev_actors.workflows.kinds import Conduct, Param
 from bluev_actors.workflows.times import from_rfc3339
 from bluev_actors.workflows.values import Json, JsonObject, type_name
 
@@ -33,6 +34,14 @@ if TYPE_CHECKING:
     ],
     free_outputs=True,
     pausable=True,
+    failures={INVALID_PARAM: "There is neither `seconds` nor `until`, or both, or not as they have to be."},
+    conduct=Conduct(
+        pause="The clock of `seconds` stands still; at the resume the node waits for what was left. "
+        "`until` is a time of day and comes all the same.",
+        retry="Another attempt waits the whole time again.",
+        crash="It goes on with the time that is left, counted from its recorded start: what the daemon was down counts "
+        "as waited.",
+    ),
     examples=[example("delay_example", {"breathe": step("delay", {"seconds": 0.5})})],
 )
 async def delay(ctx: NodeContext, **_inputs: Json) -> JsonObject:
@@ -85,4 +94,4 @@ def _moment(until: Json) -> float:
 
 
 def _refusal(sentence: str) -> Permanent:
-    return Permanent(f"delay: {sentence}", code="invalid_param")
+    return Permanent(f"delay: {sentence}", code=INVALID_PARAM)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from time import thread_time
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -45,6 +46,10 @@ class NotedPort:
         assert node_id == "it"
         self.saved.append(state)
 
+    async def stored(self) -> None:
+        """It is noted already."""
+        await trio.lowlevel.checkpoint()
+
     def now(self) -> float:
         """Wall time, in step with Trio's clock."""
         return EPOCH + trio.current_time()
@@ -78,6 +83,7 @@ class Attempt:
         self.port = NotedPort()
         self.context = NodeContext(
             node=Node("it", node_type.kind.name),
+            node_id="it",
             run_id="run",
             workflow_id="workflow",
             attempt=1,
@@ -93,11 +99,32 @@ class Attempt:
 
     async def run(self) -> dict[str, Any]:
         """Call the node's function as an executor does."""
+        return self.node_type.outputs_from(await self.call())
+
+    async def call(self) -> object:
+        """Call the node's function, and give what it returned as it is."""
         arguments = dict(self.context.inputs)
         if self.node_type.takes_context:
             arguments["ctx"] = self.context
         returned = self.node_type.function(**arguments)
-        return self.node_type.outputs_from(await returned if inspect.isawaitable(returned) else returned)
+        return await returned if inspect.isawaitable(returned) else returned
+
+    async def longest_turn(self) -> float:
+        """Run it, and give the longest time, in seconds of this thread's work, for which nobody else had a turn."""
+        longest, since = 0.0, thread_time()
+        async with trio.open_nursery() as nursery:
+
+            async def watch() -> None:
+                nonlocal longest, since
+                while True:
+                    await trio.lowlevel.checkpoint()
+                    longest, since = max(longest, thread_time() - since), thread_time()
+
+            nursery.start_soon(watch)
+            await self.run()
+            longest = max(longest, thread_time() - since)
+            nursery.cancel_scope.cancel()
+        return longest
 
 
 @pytest.fixture(scope="session")

@@ -125,8 +125,8 @@ async def test_no_groups_of_no_items(attempt: type[Attempt], op: str) -> None:
         ("count", ["x"], {"by": "a"}, "aggregate: items[0] is a string, so it has no field 'a'"),
         ("sum", {"a": 1}, {}, "aggregate: items is an object, it has to be a list"),
         ("sum", 0, {}, "aggregate: items is a number, it has to be a list"),
-        ("sum", [1.7e308, 1.7e308], {}, "aggregate: the numbers are too large for sum"),
-        ("mean", [1.7e308, 1.7e308], {}, "aggregate: the numbers are too large for mean"),
+        ("sum", [1.7e308, 1.7e308], {}, "aggregate: the numbers are too large to be added up"),
+        ("mean", [1.7e308, 1.7e308], {}, "aggregate: the numbers are too large to be added up"),
     ],
 )
 async def test_what_does_not_fit_is_told(

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bluev_actors.engine.nodes.flow import branch, fail, merge
-from bluev_actors.errors import NodeError, Permanent
+from bluev_actors.engine.nodes.flow import branch, merge, switch
+from bluev_actors.errors import InvalidWorkflowError, Permanent
 
 if TYPE_CHECKING:
     from bluev_actors.workflows.values import Json
@@ -31,6 +31,53 @@ async def test_branch_wants_true_or_false(attempt: type[Attempt], condition: str
     with pytest.raises(Permanent, match="it has to be true or false") as caught:
         await attempt(branch, {"condition": condition}).run()
     assert caught.value.code == "invalid_condition"
+
+
+# --- switch -----------------------------------------------------------------------------------------------
+
+WEATHER: Json = [{"name": "frost", "when": "value < 0"}, {"name": "mild", "when": "value < 20"}]
+
+
+@pytest.mark.parametrize(("value", "taken"), [(-5, "frost"), (0, "mild"), (19, "mild"), (20, "default")])
+async def test_switch_takes_the_first_case_that_holds(attempt: type[Attempt], value: int, taken: str) -> None:
+    """Of several that hold the first, of none the default; the taken output carries the value."""
+    assert await attempt(switch, {"cases": WEATHER}, {"value": value}).run() == {taken: value}
+
+
+async def test_switch_looks_no_further(attempt: type[Attempt]) -> None:
+    """A case may lean on what those before it rule out."""
+    cases: Json = [{"name": "none", "when": "value == null"}, {"name": "some", "when": "value.size() > 0"}]
+    assert await attempt(switch, {"cases": cases}, {"value": None}).run() == {"none": None}
+
+
+async def test_switch_wants_true_or_false(attempt: type[Attempt]) -> None:
+    """A case that is neither is told by its name."""
+    cases: Json = [{"name": "no", "when": "false"}, {"name": "odd", "when": "value"}]
+    with pytest.raises(Permanent, match="the case 'odd' is of type int, it has to be true or false") as caught:
+        await attempt(switch, {"cases": cases}, {"value": 1}).run()
+    assert caught.value.code == "invalid_condition"
+
+
+@pytest.mark.parametrize(
+    ("cases", "words"),
+    [
+        ([], "there has to be a case"),
+        ([{"when": "true"}], "the name of a case is a text, not None"),
+        ([{"name": "", "when": "true"}], "the name of a case is a text, not ''"),
+        ([{"name": 1, "when": "true"}], "the name of a case is a text, not 1"),
+        ([{"name": "default", "when": "true"}], "no case can be named 'default'"),
+        ([{"name": "done", "when": "true"}], "no case can be named 'done'"),
+        ([{"name": "a", "when": "true"}, {"name": "a", "when": "false"}], "two cases are named 'a'"),
+        ([{"name": "a", "when": "true", "if": 1}], "nothing reads 'if'"),
+        ([{"name": "a"}], "the text of an expression is wanted"),
+        (["a"], "an object with an expression 'when' is wanted"),
+    ],
+)
+async def test_crooked_cases_are_refused(attempt: type[Attempt], cases: Json, words: str) -> None:
+    """Before the run, each with what would be right."""
+    with pytest.raises(InvalidWorkflowError) as caught:
+        attempt(switch, {"cases": cases})
+    assert any(words in problem.message for problem in caught.value.problems)
 
 
 # --- merge ------------------------------------------------------------------------------------------------
@@ -81,37 +128,3 @@ def test_merge_runs_after_skipped_branches() -> None:
     """A skipped way does not skip the merge."""
     assert merge.kind.trigger_rule == "none_failed"
     assert not merge.kind.free_inputs
-
-
-# --- fail -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("params", "inputs", "text"),
-    [
-        ({}, {}, "the workflow says so"),
-        ({"message": "no such city"}, {"x": 1}, "no such city"),
-        ({"message": "no such city"}, {"message": {"why": 1}}, '{"why":1}'),
-    ],
-)
-async def test_fail_says_why(
-    attempt: type[Attempt], params: dict[str, Json], inputs: dict[str, Json], text: str
-) -> None:
-    """It fails with its message, or with what is connected in its place."""
-    with pytest.raises(NodeError) as caught:
-        await attempt(fail, params, inputs).run()
-    assert str(caught.value) == text
-    assert caught.value.code == "fail"
-
-
-async def test_fail_may_be_retried(attempt: type[Attempt]) -> None:
-    """Whether it is tried again is for the retry policy to say."""
-    with pytest.raises(NodeError) as caught:
-        await attempt(fail).run()
-    assert caught.value.retryable
-
-
-def test_fail_promises_no_output() -> None:
-    """Any output may be connected, and none is ever given."""
-    assert fail.kind.outputs == ()
-    assert fail.kind.free_outputs

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bluev_actors.engine.nodes.output import LEVELS, log
-from bluev_actors.errors import Permanent
-from bluev_actors.workflows.run_events import NodeLog
+from bluev_actors.engine.nodes.output import LEVELS, emit_event, log
+from bluev_actors.errors import InvalidWorkflowError, Permanent
+from bluev_actors.workflows.run_events import NodeEmitted, NodeLog
 
 if TYPE_CHECKING:
     from bluev_actors.workflows.run_events import LogLevel
@@ -55,3 +55,22 @@ async def test_it_hands_its_inputs_on(attempt: type[Attempt]) -> None:
     """A log put between two nodes changes nothing for them."""
     node = attempt(log, {"message": "hello"}, {"a": 1, "in": [2]}, connected=("b",))
     assert await node.run() == {"a": 1, "b": None, "out": None}
+
+
+# --- emit_event -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("inputs", [{}, {"data": {"order": 17}}, {"data": None}])
+async def test_it_tells_of_an_event(attempt: type[Attempt], inputs: dict[str, Json]) -> None:
+    """Under its name, with its data, which is handed on."""
+    node = attempt(emit_event, {"name": "order.${inputs.city}"}, inputs)
+    data = inputs.get("data")
+    assert await node.run() == {"data": data}
+    assert node.port.said == [NodeEmitted("it", 1, "order.Oslo", data)]
+
+
+@pytest.mark.parametrize("name", ["", "x" * 201])
+def test_an_event_has_a_name_of_some_length(attempt: type[Attempt], name: str) -> None:
+    """Neither none nor a novel."""
+    with pytest.raises(InvalidWorkflowError, match="1 to 200 characters"):
+        attempt(emit_event, {"name": name})

@@ -1,0 +1,52 @@
+"""What the nodes of a run wait for: the signals that have come, and what each wait said it takes.
+
+Both are kept by the journal, so that a wait outlives the process.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from attrs import define
+
+from bluev_actors.engine.outcome import Waits
+from bluev_actors.workflows.kinds import NOTHING
+
+if TYPE_CHECKING:
+    from bluev_actors.engine.journal import Journal, Signal
+    from bluev_actors.workflows.values import Json, JsonObject
+
+_NOTE: Final = "wait/"
+
+
+@define
+class WaitDesk:
+    """The waits of one run.
+
+    Args:
+        journal: keeps them.
+        run_id: the run.
+    """
+
+    _journal: Journal
+    _run_id: str
+
+    def keep(self, node_id: str, waits: Waits) -> None:
+        """Remember what a node waits for."""
+        note: JsonObject = {"seconds": waits.seconds, "schema": waits.schema, "reason": waits.reason}
+        if waits.default is not NOTHING:
+            note["default"] = waits.default
+        self._journal.note(self._run_id, _NOTE + node_id, note)
+
+    def of(self, node_id: str) -> Waits | None:
+        """What a node said it waits for; None for a node that never did."""
+        note = self._journal.notes(self._run_id).get(_NOTE + node_id)
+        return Waits(**note) if isinstance(note, dict) else None
+
+    def next_signal(self, node_id: str) -> Signal | None:
+        """Take the oldest signal for a node that fits what it waits for; one that does not is dropped."""
+        waits = self.of(node_id) or Waits()
+        while (signal := self._journal.take_signal(self._run_id, node_id)) is not None:
+            if waits.flaw(signal.payload) is None:
+                return signal
+        return None
