@@ -49,6 +49,10 @@ class RunPort(Protocol):
         """Keep a node's newest checkpoint."""
         ...
 
+    def mask(self, text: str) -> str:
+        """Cover what the run was told in confidence."""
+        ...
+
     async def stored(self) -> None:
         """Wait until what was said and saved so far is where the journal keeps it."""
         ...
@@ -86,6 +90,8 @@ class NodeContext:
     """How often its body has ended for what it opened; 0 for a node without a body."""
     finished: Sequence[BodyEnd] = ()
     """How its body ended, for each item of all rounds so far, in order."""
+    fingerprint: bytes | None = None
+    """What its outputs follow from, when they may be those of an earlier run."""
     pausable: bool = False
     """Whether a `checkpoint` pause may cancel this attempt; its kind says so first, and its function may know better."""
     outside: Outside = Factory(Outside)
@@ -95,6 +101,7 @@ class NodeContext:
     _compiled: NodeParams = Factory(NodeParams)
     _shields: list[trio.CancelScope] = field(factory=list[trio.CancelScope], init=False)
     _killed: bool = field(default=False, init=False)
+    _over: bool = field(default=False, init=False)
     _standstill: tuple[Callable[[], None], Callable[[], None]] | None = field(default=None, init=False)
 
     def give(self, compiled: NodeParams, scope: Scope, params: JsonObject, gathered: Gathered) -> None:
@@ -145,6 +152,10 @@ class NodeContext:
         """Record a line about this node, which counts towards no limit of its own."""
         self._port.remark(NodeLog(self.node_id, self.attempt, "warning", clean_text(message), code))
 
+    def mask(self, text: str) -> str:
+        """The text with what this run was told in confidence covered."""
+        return self._port.mask(text)
+
     def emit(self, name: str, data: Json = None) -> None:
         """Say something to watchers, as a `node_event`.
 
@@ -179,6 +190,8 @@ class NodeContext:
         Raises:
             Permanent: it is not plain JSON, or larger than `MAX_CHECKPOINT`.
         """
+        if self._over:
+            return
         copy = _plain(state, "the checkpoint", "invalid_checkpoint")
         if len(encoded(copy)) > MAX_CHECKPOINT:
             raise Permanent(f"the checkpoint is larger than {MAX_CHECKPOINT} bytes", code="invalid_checkpoint")
@@ -241,6 +254,10 @@ class NodeContext:
         """Let it go on."""
         if self._standstill is not None:
             self._standstill[1]()
+
+    def end_checkpoints(self) -> None:
+        """Keep no more checkpoints: nothing will go on from them."""
+        self._over = True
 
     def end_grace(self) -> None:
         """Cut every shielded clean-up short; a `kill` does that."""

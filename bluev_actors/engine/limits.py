@@ -14,6 +14,7 @@ class RuntimeLimits:
         queued_runs: runs that wait for their turn; more are refused.
         kept_runs: ended runs that are held; the oldest go first.
         kept_for: seconds that an ended run is held.
+        cache_ttl: seconds for which the outputs of pure nodes may be used again.
         history: events held for replay.
         nodes: nodes of one workflow.
         connections: connections of one workflow.
@@ -25,6 +26,7 @@ class RuntimeLimits:
     queued_runs: int = 10_000
     kept_runs: int = 10_000
     kept_for: float = 30 * 86_400.0
+    cache_ttl: float = 7 * 86_400.0
     history: int = 100_000
     nodes: int = 100_000
     connections: int = 1_000_000

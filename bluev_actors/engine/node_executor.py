@@ -23,6 +23,7 @@ from bluev_actors.workflows.run_events import ErrorDetail
 from bluev_actors.workflows.values import Json, JsonObject, find_flaw, is_list
 
 if TYPE_CHECKING:
+    from bluev_actors.engine.cache import OutputCache
     from bluev_actors.engine.context import NodeContext
     from bluev_actors.engine.node_types import NodeType
 
@@ -51,6 +52,7 @@ class NodeExecutor(Actor[Never]):
         timeout: seconds the attempt may take; None: as long as it likes.
         timeout_code: the error code when it took longer.
         max_output_bytes: the largest value an output may have, as JSON.
+        cache: what nodes gave out before.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class NodeExecutor(Actor[Never]):
         timeout: float | None,
         timeout_code: str,
         max_output_bytes: int,
+        cache: OutputCache | None = None,
     ) -> None:
         self.context = context
         self._node_type = node_type
@@ -69,6 +72,7 @@ class NodeExecutor(Actor[Never]):
         self._timeout = timeout
         self._timeout_code = timeout_code
         self._max_output_bytes = max_output_bytes
+        self._cache = cache
         self._scope: trio.CancelScope | None = None
         self._left = math.inf
 
@@ -97,12 +101,25 @@ class NodeExecutor(Actor[Never]):
 
     async def _attempt(self) -> Outcome:
         self._prepare(self.context)
+        if (known := self._recorded()) is not None:
+            return Succeeded(known, cached=True)
         if not self._is_ours:
             self.context.own()
         returned = await self.call_node()
         if isinstance(returned, Opens | Waits):
             return returned
         return Succeeded(await self._checked(self._node_type.outputs_from(returned)))
+
+    def _recorded(self) -> JsonObject | None:
+        """What the node gave out before, for the same inputs."""
+        if self._cache is None or self.context.fingerprint is None:
+            return None
+        return self._cache.find(self.context.fingerprint)
+
+    def keep_recorded(self, outputs: JsonObject) -> None:
+        """Keep what is on record of this attempt for the next node with the same inputs."""
+        if self._cache is not None and self.context.fingerprint is not None:
+            self._cache.keep(self.context.fingerprint, outputs)
 
     async def call_node(self) -> object:
         """Call the node's function with what it was given."""
@@ -175,7 +192,8 @@ class NodeExecutor(Actor[Never]):
             return None
         error_id = uuid.uuid4().hex[:12]
         where = f"{self.context.run_id}/{self.context.node_id}"
-        _log.error("node %r failed, error_id=%s\n%s", where, error_id, "".join(traceback.format_exception(error)))
+        text = self.context.mask("".join(traceback.format_exception(error)))
+        _log.error("node %r failed, error_id=%s\n%s", where, error_id, text)
         return error_id
 
 

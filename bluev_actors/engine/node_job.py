@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bluev_actors.engine.cache import fingerprint, may_cache
 from bluev_actors.engine.context import NodeContext
 from bluev_actors.engine.node_executor import NodeExecutor
 from bluev_actors.engine.plain import plain_copy
@@ -46,6 +47,7 @@ def make_executor(
         timeout=limit.seconds,
         timeout_code=limit.code,
         max_output_bytes=desk.limits.output_bytes,
+        cache=desk.cache,
     )
 
 
@@ -87,7 +89,9 @@ def connected_outputs(outgoing: list[Edge]) -> tuple[str, ...]:
 def _prepare(desk: RunDesk, state: RunState, scope: Scope, context: NodeContext) -> None:
     """Evaluate the params and gather the inputs, in the executor's own task; what goes wrong is the node's failure."""
     node = context.node
-    kind = kind_in_place(desk.kinds[node.type], node, scope.workflow.bodies.get(node.id))
+    kind = desk.kinds[node.type]
+    if kind.body is not None:
+        kind = kind_in_place(kind, node, scope.workflow.bodies[node.id])
 
     def outputs_of(node_id: str) -> JsonObject | None:
         return state.node(scope.prefix + node_id).outputs
@@ -98,6 +102,8 @@ def _prepare(desk: RunDesk, state: RunState, scope: Scope, context: NodeContext)
         "nodes": {it: outputs_of(it) for it in compiled.node_refs},
         "run": {"id": desk.record.run_id, "workflow_id": desk.record.workflow_id},
     }
-    params = compiled.evaluate(names, None if desk.secrets is None else desk.secrets.reveal)
+    params = compiled.evaluate(names, desk.secrets.reveal)
     gathered = gather_inputs(kind, scope.workflow.incoming[node.id], outputs_of, params)
     context.give(compiled, names, params, gathered)
+    if desk.cache is not None and may_cache(kind, node, desk.record.options.use_cache):
+        context.fingerprint = fingerprint(kind, node, compiled, names, gathered, context.connected_outputs)

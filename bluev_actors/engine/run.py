@@ -254,7 +254,10 @@ class Run(Supervisor[RunCommand]):
             executor = self._cancels.popleft()
             node_id = executor.context.node_id
             if self._executors.get(node_id) is executor:
-                self.cancel_child(node_id, self._flow.causes.get(node_id, "overtaken"))
+                cause = self._flow.causes.get(node_id, "overtaken")
+                if cause in ("stopped", "fail_fast"):
+                    executor.context.end_checkpoints()
+                self.cancel_child(node_id, cause)
         if self._cancels:
             self.ref.tell(CancelNodes(), urgent=True)
 
@@ -313,10 +316,9 @@ class Run(Supervisor[RunCommand]):
         executor = self._inline.popleft()
         if self._inline:
             self.ref.tell(RunInline())
-        node_id = executor.context.node_id
-        cut_short = node_id in self._flow.causes or not self._is_awaited(executor)
+        cut_short = executor.context.node_id in self._flow.causes or not self._is_awaited(executor)
         self._node_ended(
-            node_id, Exit(ExitKind.KILLED) if cut_short else Exit(ExitKind.NORMAL, result=await executor.run())
+            executor, Exit(ExitKind.KILLED) if cut_short else Exit(ExitKind.NORMAL, result=await executor.run())
         )
         self._inline_runs += 1
         if self._inline_runs % INLINE_STRIDE == 0:
@@ -325,19 +327,21 @@ class Run(Supervisor[RunCommand]):
     async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:
         """An executor ended, or a timer went off."""
         if spec.kind != TIMER:
-            self._forget_executor(spec.id)
-            self._node_ended(spec.id, exit)
+            self._node_ended(self._forget_executor(spec.id), exit)
         elif name := self._timers.gone_off(spec, exit):
             self._alarm(name)
 
-    def _node_ended(self, node_id: str, exit_: Exit) -> None:
+    def _node_ended(self, executor: NodeExecutor, exit_: Exit) -> None:
         if self.state.ended:
             return  # It stood still when the run was stopped, and was ended with it.
+        node_id = executor.context.node_id
         outcome = cast("Outcome | None", exit_.result)
         elapsed = 0.0 if isinstance(outcome, Opens) else self._stop_clock(node_id)
         match outcome:
             case Succeeded():
                 self._flow.succeeded(node_id, outcome)
+                if not outcome.cached:
+                    executor.keep_recorded(self.state.node(node_id).outputs or {})
             case Failed():
                 self._note_exception(node_id, outcome)
                 self._flow.failed(node_id, outcome, elapsed)
@@ -356,13 +360,14 @@ class Run(Supervisor[RunCommand]):
             self._timers.disarm_one(f"{code}/{node_id}")
         return self._clocks.stop(node_id)
 
-    def _forget_executor(self, node_id: str) -> None:
+    def _forget_executor(self, node_id: str) -> NodeExecutor:
         executor = self._executors.pop(node_id)
         self._told.discard(executor)
         self._still.discard(executor)
         if not self._told and self._graces:
             self._timers.disarm("grace/")
             self._graces.clear()
+        return executor
 
     def _note_exception(self, node_id: str, outcome: Failed) -> None:
         """Keep what the node raised, for callbacks; one of an earlier attempt is not meant any more."""

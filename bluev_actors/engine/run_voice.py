@@ -40,6 +40,10 @@ class RunVoice:
         """Wall time, in seconds since 1970."""
         return self._desk.now()
 
+    def mask(self, text: str) -> str:
+        """Cover what the run was told in confidence."""
+        return self._mask.text(text)
+
     async def stored(self) -> None:
         """Wait until what was said and saved so far is where the journal keeps it."""
         await self._desk.journal.stored()

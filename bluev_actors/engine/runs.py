@@ -107,7 +107,7 @@ class Runs:
     show_progress: Callable[[str, str, NodeProgress, float], None]
     check: Callable[[RunRecord], Verdict]
     admission: Admission
-    cache: OutputCache | None
+    cache: OutputCache
     secrets: Secrets = Factory(Secrets)
     outside: Outside = Factory(Outside)
     draining: bool = False

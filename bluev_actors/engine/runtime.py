@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import trio
-from attrs import Factory, define, evolve, field
+from attrs import Factory, define, evolve, field, frozen
 
 from bluev_actors.actors import System, open_system
 from bluev_actors.engine.admission import Admission
+from bluev_actors.engine.cache import OutputCache
 from bluev_actors.engine.documents import Documents
 from bluev_actors.engine.journal import Journal, MemoryJournal, RunRecord
 from bluev_actors.engine.limits import RuntimeLimits
@@ -27,6 +28,7 @@ from bluev_actors.engine.secrets import Secrets
 from bluev_actors.engine.watchdog import watching
 from bluev_actors.errors import InvalidWorkflowError, RefusedError, RunNotFoundError, StorageUnavailableError
 from bluev_actors.workflows.options import RunOptions
+from bluev_actors.workflows.rerun import reusable
 from bluev_actors.workflows.run_events import NodeProgress
 from bluev_actors.workflows.validation import GraphLimits, Verdict, parse_workflow
 from bluev_actors.workflows.values import find_flaw, is_list, is_object
@@ -34,7 +36,7 @@ from bluev_actors.workflows.values import find_flaw, is_list, is_object
 if TYPE_CHECKING:
     from bluev_actors.engine.callbacks import Callback
     from bluev_actors.engine.run_handle import RunHandle
-    from bluev_actors.engine.store.opening import Sync
+    from bluev_actors.engine.store.connection import Sync
     from bluev_actors.workflows.values import Json, JsonObject
 
 _log = logging.getLogger(__name__)
@@ -82,24 +84,28 @@ class Runtime:
             show_progress=self._show_progress,
             check=self._check_again,
             admission=Admission(trio.current_time),
-            cache=None,
+            cache=OutputCache(self.journal, self.now, self.limits.cache_ttl),
             secrets=self.secrets,
             outside=self.outside,
         )
 
     async def validate(self, workflow: object, inputs: JsonObject | None = None) -> Verdict:
         """Check a document without running it."""
-        workflow = self.documents.complete(workflow)
         if _size(workflow) > LARGE:
-            return await trio.to_thread.run_sync(self._parse, workflow, inputs)
+            own = self._complete(await trio.to_thread.run_sync(_own, workflow))
+            return await trio.to_thread.run_sync(self._parse, own, inputs)
         await trio.lowlevel.checkpoint()
-        return self._parse(workflow, inputs)
+        return self._parse(self._complete(_own(workflow)), inputs)
+
+    def _complete(self, own: _Own) -> object:
+        """A document with the stored workflows that it names; one that is no JSON is left to the verdict."""
+        return self.documents.complete(own.value) if own.is_json else own.value
 
     def _parse(self, workflow: object, inputs: JsonObject | None) -> Verdict:
         limits = GraphLimits(nodes=self.limits.nodes, connections=self.limits.connections)
         kinds, disabled = self.catalogue.kinds, self.catalogue.disabled
         return parse_workflow(
-            _own(workflow), kinds, inputs=_own(inputs), limits=limits, disabled=disabled, secrets=self.secrets.names
+            workflow, kinds, inputs=_own(inputs).value, limits=limits, disabled=disabled, secrets=self.secrets.names
         )
 
     def _check_again(self, record: RunRecord) -> Verdict:
@@ -168,8 +174,6 @@ class Runtime:
             old = self.find(run_id=rerun.from_run)
         except RunNotFoundError as error:
             raise RefusedError("rerun_not_found", f"there is no run {rerun.from_run!r} to run again") from error
-        from bluev_actors.workflows.rerun import reusable
-
         before = old.desk.record
         return reusable(before.workflow, old.state, before.inputs, record.workflow, record.inputs, rerun)
 
@@ -244,7 +248,7 @@ class Runtime:
 
 
 @asynccontextmanager
-async def open_runtime(
+async def open_runtime(  # noqa: PLR0913 - each argument is one thing an embedder may decide
     nodes: Iterable[NodeType] = (),
     *,
     allow: Iterable[str] = (),
@@ -305,14 +309,21 @@ def _journal(
 ) -> AbstractAsyncContextManager[Journal]:
     if data_dir is None:
         return nullcontext(MemoryJournal(limits.history))
-    from bluev_actors.engine.store.opening import open_journal
+    from bluev_actors.engine.store.opening import open_journal  # noqa: PLC0415 - a runtime in memory needs no SQLite
 
     return open_journal(Path(data_dir), sync=sync)
 
 
-def _own(value: Json) -> Json:
-    """A copy, for the caller may go on with what it has given; what is no JSON is left to the verdict."""
-    return value if find_flaw(value) else plain_copy(value)
+@frozen
+class _Own:
+    """A copy of what a caller gave, who may go on with it; what is no JSON is left as it is."""
+
+    value: Json
+    is_json: bool
+
+
+def _own(value: Json) -> _Own:
+    return _Own(value, is_json=False) if find_flaw(value) else _Own(plain_copy(value), is_json=True)
 
 
 def _size(workflow: object) -> int:

@@ -125,7 +125,9 @@ class Opening:
         """Whether another item of the round may begin."""
         if self.opens is None or self.called or self.resting or self.failure is not None:
             return False
-        return self.next < len(self.ends) and (self.opens.concurrency is None or len(self.live) < self.opens.concurrency)
+        return self.next < len(self.ends) and (
+            self.opens.concurrency is None or len(self.live) < self.opens.concurrency
+        )
 
     @property
     def is_through(self) -> bool:

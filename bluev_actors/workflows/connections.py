@@ -126,7 +126,9 @@ class ConnectionChecker:
         is_param = any(param.name == name for param in kind.params)
         words = "it is a param: write `${nodes.ID.OUTPUT}` into it" if is_param else hint.words
         message = f"{quoted(target.id)} ({kind.name}) has no input {quoted(name)}; {words}"
-        self._error("unknown_input" if kind.body is None else MISMATCH, message, f"{path}.to_input", target.id, name, hint)
+        self._error(
+            "unknown_input" if kind.body is None else MISMATCH, message, f"{path}.to_input", target.id, name, hint
+        )
 
     def _error(
         self,

@@ -156,6 +156,11 @@ class NodeKind:
     examples: tuple[JsonObject, ...] = ()
     source: str = "built-in"
 
+    @property
+    def depends_on_place(self) -> bool:
+        """Whether a node's params or its body give it ports of its own."""
+        return self.body is not None or any(param.names_outputs for param in self.params)
+
     def input(self, name: str) -> Port | None:
         """The input port of this name, if the kind declares one."""
         return _named(name, self.inputs)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 from bluev_actors.workflows.kinds import BODY
+from bluev_actors.workflows.problems import Findings
 from bluev_actors.workflows.values import is_list, is_object
 
 if TYPE_CHECKING:
@@ -21,25 +22,25 @@ class Library:
 
     Attributes:
         graphs: the graphs by name.
-        path: where they stand in the whole document.
+        findings: takes the problems of the document.
         outer: those around it.
     """
 
     graphs: JsonObject
-    path: str
+    findings: Findings = Factory(lambda: Findings(0))
     outer: Library | None = None
 
     @classmethod
-    def of(cls, document: JsonObject, path: str = "", outer: Library | None = None) -> Library:
+    def of(cls, document: JsonObject, findings: Findings | None = None, outer: Library | None = None) -> Library:
         """The graphs that a document brings along.
 
         Args:
             document: any object; a `workflows` that is no object counts as none.
-            path: where the document stands, with a dot at its end; empty for the whole.
+            findings: takes the problems of the document; None: nobody asks.
             outer: the graphs around it.
         """
         found = document.get("workflows")
-        return cls(found if is_object(found) else {}, f"{path}workflows", outer)
+        return cls(found if is_object(found) else {}, findings or Findings(0), outer)
 
     def find(self, name: str) -> Library | None:
         """The library that has a graph of this name: the innermost one."""

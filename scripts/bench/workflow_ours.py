@@ -133,7 +133,7 @@ async def off_after_pause(folder: Path | None, times: int) -> float:
     """The most that any of many delays ends beside its time after a pause, in milliseconds."""
     async with _many_delays(folder, times, SECOND) as (run, _):
         await trio.sleep(HELD)
-        await run.pause("hard")
+        await run.pause()
         await trio.sleep(HELD)
         await run.resume()
         return off([it async for it in run.events()]) * 1000

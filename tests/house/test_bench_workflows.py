@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sleepers that sleep less than a second."""
     monkeypatch.setattr(workflow_floors, "SECOND", 0.02)
-    monkeypatch.setattr(workflow_ours, "SECOND", 0.06)
-    monkeypatch.setattr(workflow_ours, "HELD", 0.02)
+    monkeypatch.setattr(workflow_ours, "SECOND", 0.5)
+    monkeypatch.setattr(workflow_ours, "HELD", 0.05)
 
 
 @pytest.fixture(name="no_peers")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from bluev_actors.engine.node_types import node
 from bluev_actors.engine.nodes.complaints import INPUT_FAILURE, bad_input, listed_input, typed
@@ -26,7 +26,7 @@ Operation: TypeAlias = Callable[[list["Json"]], "Json"]
 
 def _sum(numbers: list[Json]) -> int | float:
     """Sum of floats is rounded once, at the end, which gives the same result in every version of Python."""
-    if all(isinstance(number, int) for number in numbers):
+    if set(map(type, numbers)) <= {int}:
         return sum(numbers)
     try:
         return math.fsum(numbers)
@@ -125,17 +125,17 @@ _COMPARING: Final = ("min", "max")
 )
 async def aggregate(ctx: NodeContext, **_inputs: Json) -> JsonObject:
     """Makes one value of many: sum, min, max, mean, count, list or join."""
-    name, items = _items(ctx)
-    by, op = ctx.params.get("by"), ctx.params["op"]
-    groups: dict[str, _Group] = {} if by is not None else {"": _Group(op)}
+    source, items = _items(ctx)
+    by, picked = ctx.params.get("by"), _Picked(source, ctx.params.get("field"))
+    groups: dict[str, _Group] = {} if by is not None else {"": _Group(ctx.params["op"], picked)}
+    key = _Picked(source, by)
     async for piece in in_turns(enumerate(items)):
         for index, item in piece:
-            place = _Place(name, index)
-            group = "" if by is None else as_text(_pick(item, place, by))
-            if group not in groups:
-                groups[group] = _Group(op)
-            _take(groups[group], item, place, ctx.params.get("field"))
-    combined = {group: _combine(ctx, it.values) for group, it in groups.items()}
+            name = "" if by is None else as_text(key.value(item, index))
+            if name not in groups:
+                groups[name] = _Group(ctx.params["op"], picked)
+            groups[name].add(item, index)
+    combined = {name: _combine(ctx, group.values) for name, group in groups.items()}
     return {"value": combined[""] if by is None else combined}
 
 
@@ -149,16 +149,30 @@ def _items(ctx: NodeContext) -> tuple[str, list[Json]]:
     return "items", []
 
 
-@define
-class _Place:
-    """Where an item stands; it is put into words only when something is wrong there."""
+@frozen
+class _Picked:
+    """What is taken of each item of an input: a field, or, if that is None, all of it."""
 
-    name: str
-    index: int
-    field: str | None = None
+    source: str
+    field: str | None
 
-    def __str__(self) -> str:
-        return f"{self.name}[{self.index}]" + ("" if self.field is None else f".{self.field}")
+    def value(self, item: Json, index: int) -> Json:
+        """Take it.
+
+        Raises:
+            Permanent: the item has no such field.
+        """
+        if self.field is None:
+            return item
+        if not is_object(item):
+            raise _refusal(f"{self.source}[{index}] is {typed(item)}, so it has no field {self.field!r}")
+        if self.field not in item:
+            raise _refusal(f"{self.source}[{index}] has no field {self.field!r}")
+        return item[self.field]
+
+    def place(self, index: int) -> str:
+        """Where it stands, for a sentence."""
+        return f"{self.source}[{index}]" + ("" if self.field is None else f".{self.field}")
 
 
 @define
@@ -166,46 +180,37 @@ class _Group:
     """The values of one group so far, which suit the operation."""
 
     op: str
+    picked: _Picked
     values: list[Json] = field(factory=list["Json"])
-    _first: _Place | None = None
+    _first: int = 0
 
-    def add(self, value: Json, place: _Place) -> None:
-        """Take one more value.
+    def add(self, item: Json, index: int) -> None:
+        """Take what is to be taken of one more item.
 
         Raises:
             Permanent: the operation cannot be done with it.
         """
-        if self.op in _COMPARING and isinstance(self.values[0] if self.values else value, str):
-            if not isinstance(value, str):
-                raise _refusal(f"{place} is {typed(value)} and {self._first} is a string, {self.op} needs one type")
-        elif self.op in _NUMERIC or self.op in _COMPARING:
-            self._check_number(value, place)
-        if self._first is None:
-            self._first = place
+        value = self.picked.value(item, index)
+        if not self.values:
+            self._first = index
+        if self.op == JOIN:
+            value = as_text(value)
+        elif self.op in _COMPARING and isinstance(self.values[0] if self.values else value, str):
+            self._check_string(value, index)
+        elif self.op in _COMPARING or self.op in _NUMERIC:
+            self._check_number(value, index)
         self.values.append(value)
 
-    def _check_number(self, value: Json, place: _Place) -> None:
+    def _check_string(self, value: Json, index: int) -> None:
+        if not isinstance(value, str):
+            place, first = self.picked.place(index), self.picked.place(self._first)
+            raise _refusal(f"{place} is {typed(value)} and {first} is a string, {self.op} needs one type")
+
+    def _check_number(self, value: Json, index: int) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise _refusal(f"{place} is {typed(value)}, {self.op} needs numbers")
-
-
-def _take(group: _Group, item: Json, place: _Place, field: str | None) -> None:
-    if field is None:
-        group.add(item, place)
-    else:
-        group.add(_pick(item, place, field), _Place(place.name, place.index, field))
-
-
-def _pick(item: Json, place: _Place, field: str) -> Json:
-    if not is_object(item):
-        raise _refusal(f"{place} is {typed(item)}, so it has no field {field!r}")
-    if field not in item:
-        raise _refusal(f"{place} has no field {field!r}")
-    return item[field]
+            raise _refusal(f"{self.picked.place(index)} is {typed(value)}, {self.op} needs numbers")
 
 
 def _combine(ctx: NodeContext, values: list[Json]) -> Json:
     op = ctx.params["op"]
-    if op == JOIN:
-        return str(ctx.params["separator"]).join(as_text(value) for value in values)
-    return OPERATIONS[op](values)
+    return str(ctx.params["separator"]).join(values) if op == JOIN else OPERATIONS[op](values)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from heapq import merge as merged
-from operator import itemgetter
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from bluev_actors.engine.node_types import node
 from bluev_actors.engine.nodes.complaints import (
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 
     from bluev_actors.engine.context import NodeContext
     from bluev_actors.workflows.values import Json, JsonObject
-
-Keyed: TypeAlias = tuple["Json", "Json"]
-"""What to sort by, and the item."""
 
 _ITEMS: Final = Port("items", "list", description="The list.")
 _RUN: Final = 5000
@@ -114,11 +110,10 @@ def _holds(ctx: NodeContext, item: Json, index: int) -> bool:
 async def sort(ctx: NodeContext, items: Json) -> JsonObject:
     """Sorts a list: by its items, a field of them, or an expression; all numbers, all strings or all true and false."""
     key, family = _key(ctx), _Family()
-    found: list[Keyed] = []
-    async for piece in in_turns(enumerate(listed_input("sort", "items", items))):
-        for index, item in piece:
-            found.append((family.checked(key(item, index), index), item))
-    return {"items": await _in_order(found, reverse=ctx.params["reverse"])}
+    whole, keys = listed_input("sort", "items", items), list[Any]()
+    async for piece in in_turns(enumerate(whole)):
+        keys += [family.checked(key(item, index), index) for index, item in piece]
+    return {"items": await _in_order(whole, keys, reverse=ctx.params["reverse"])}
 
 
 def _key(ctx: NodeContext) -> Callable[[Json, int], Json]:
@@ -162,16 +157,17 @@ class _Family:
 _FAMILIES: Final = {"int": "number", "number": "number", "string": "string", "bool": "bool"}
 
 
-async def _in_order(found: list[Keyed], *, reverse: bool) -> list[Json]:
+async def _in_order(items: list[Json], keys: list[Any], *, reverse: bool) -> list[Json]:
     """Sort in runs that are merged, since one call of `sort` cannot be interrupted."""
-    key = itemgetter(0)
-    runs: list[list[Keyed]] = []
-    async for starts in in_turns(range(0, len(found), _RUN), stride=1):
-        runs += [sorted(found[start : start + _RUN], key=key, reverse=reverse) for start in starts]
-    items: list[Json] = []
+    key = keys.__getitem__
+    runs: list[list[int]] = []
+    async for starts in in_turns(range(0, len(items), _RUN), stride=1):
+        indices = (range(start, min(start + _RUN, len(items))) for start in starts)
+        runs += [sorted(run, key=key, reverse=reverse) for run in indices]
+    ordered: list[Json] = []
     async for piece in in_turns(merged(*runs, key=key, reverse=reverse)):
-        items += [item for _, item in piece]
-    return items
+        ordered += [items[index] for index in piece]
+    return ordered
 
 
 @node(

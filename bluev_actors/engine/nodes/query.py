@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -69,9 +68,15 @@ async def select(ctx: NodeContext, value: Json) -> JsonObject:
             return {"value": _plain(search(query, value, QUICK))}
         except QueryBudgetError:
             pass
+    return {"value": _plain(await trio.to_thread.run_sync(_search_long, query, value))}
+
+
+def _search_long(query: str, value: Json) -> Json:
+    """Search in a thread, which ends when the node is cancelled."""
+    from bluev_actors.engine.queries import search  # noqa: PLC0415 - as above
+
     budget = STEPS + STEPS_EACH * (weight_within(value, _LARGEST) or _LARGEST)
-    watched = partial(search, query, value, budget, trio.from_thread.check_cancelled)
-    return {"value": _plain(await trio.to_thread.run_sync(watched))}
+    return search(query, value, budget, trio.from_thread.check_cancelled)
 
 
 def _plain(found: Json) -> Json:

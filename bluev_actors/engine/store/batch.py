@@ -42,7 +42,7 @@ class Batch:
         added: the events by run, to be committed in the ledger.
         effects: what is to be called after the batch is published.
         records: the runs it opens.
-        requests: the answers it keeps.
+        requests: the answers it keeps, each with the number of its run.
         cached: the outputs it keeps, by fingerprint.
         documents: the documents it keeps, or drops (None), by family and name.
         size: about how many bytes it has.
@@ -58,7 +58,7 @@ class Batch:
     added: list[Added] = Factory(list["Added"])
     effects: deque[Callable[[], None]] = Factory(deque["Callable[[], None]"])
     records: dict[str, RunRecord] = Factory(dict[str, "RunRecord"])
-    requests: dict[RequestKey, Answered] = Factory(dict["RequestKey", "Answered"])
+    requests: dict[RequestKey, tuple[int, Answered]] = Factory(dict["RequestKey", "tuple[int, Answered]"])
     cached: dict[bytes, bytes] = Factory(dict[bytes, bytes])
     documents: dict[tuple[str, str], JsonObject | None] = Factory(dict["tuple[str, str]", "JsonObject | None"])
     size: int = 0

@@ -333,7 +333,7 @@ class SqliteJournal(JournalBase):
         """Keep the answer to a request as long as the run it is about; of a run that is gone, none."""
         log = self._ledger.logs.get(answered.run_id)
         if log is not None:
-            self._batch.requests[(session_id, request_id)] = answered
+            self._batch.requests[(session_id, request_id)] = (log.number, answered)
             answer = to_bytes(answered.answer)
             self._write(sql.REMEMBER_REQUEST, session_id, request_id, log.number, answered.digest, answer)
 
@@ -341,8 +341,9 @@ class SqliteJournal(JournalBase):
         """The first answer to this request; None when it was not made."""
         key = (session_id, request_id)
         fresh = (batch.requests[key] for batch in self._commits.batches() if key in batch.requests)
-        answered = next(fresh, None) or self._reader.request(key)
-        return answered if answered is not None and answered.run_id in self._ledger.logs else None
+        run, answered = next(fresh, None) or self._reader.request(key) or (0, None)
+        log = self._ledger.logs.get(answered.run_id) if answered is not None else None
+        return answered if log is not None and log.number == run else None
 
     def keep_cached(self, fingerprint: bytes, outputs: JsonObject, now: float, ttl: float | None = None) -> None:
         """Keep outputs under their fingerprint."""

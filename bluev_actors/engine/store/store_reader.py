@@ -39,7 +39,7 @@ _EVENTS = """
 _EVENTS_OF_RUN = f"{_EVENTS} WHERE run = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
 _EVENTS_OF_ALL = f"{_EVENTS} WHERE events.cursor > ? AND events.cursor < ? ORDER BY events.cursor LIMIT ?"
 _REQUEST = """
-    SELECT requests.digest, answer, run_id FROM requests JOIN runs ON number = run
+    SELECT number, requests.digest, answer, run_id FROM requests JOIN runs ON number = run
     WHERE session = ? AND request = ?"""
 
 
@@ -143,10 +143,10 @@ class StoreReader:
             shelf.keep_signal(node_id, Signal(number, from_bytes(body)))
         return shelf
 
-    def request(self, key: RequestKey) -> Answered | None:
-        """The first answer to a request."""
+    def request(self, key: RequestKey) -> tuple[int, Answered] | None:
+        """The first answer to a request, with the number of its run."""
         row = self._row(_REQUEST, *key)
-        return None if row is None else Answered(row[0], from_bytes(row[1]), row[2])
+        return None if row is None else (row[0], Answered(row[1], from_bytes(row[2]), row[3]))
 
     def cached(self, fingerprint: bytes) -> bytes | None:
         """The outputs under a fingerprint, as JSON."""

@@ -157,11 +157,10 @@ def test_chunks_hold_something(attempt: type[Attempt]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("node_type", "params"), [(filter_, {"where": "item > 5"}), (sort, {}), (sort, {"reverse": True}), (split, {"size": 1})]
+    ("node_type", "params"),
+    [(filter_, {"where": "item > 5"}), (sort, {}), (sort, {"reverse": True}), (split, {"size": 1})],
 )
-async def test_long_lists_hold_nobody_up(
-    attempt: type[Attempt], node_type: NodeType, params: dict[str, Json]
-) -> None:
+async def test_long_lists_hold_nobody_up(attempt: type[Attempt], node_type: NodeType, params: dict[str, Json]) -> None:
     """While they are worked on, everybody else has a turn every few milliseconds."""
     items = [n * 7919 % LONG for n in range(LONG)]
     assert await attempt(node_type, params, {"items": items}).longest_turn() < LONGEST_TURN

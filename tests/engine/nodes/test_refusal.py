@@ -56,7 +56,10 @@ async def test_assert_hands_its_inputs_on(attempt: type[Attempt]) -> None:
 
 @pytest.mark.parametrize(
     ("params", "text"),
-    [({}, "the condition does not hold"), ({"message": "nothing is left in ${inputs.city}"}, "nothing is left in Oslo")],
+    [
+        ({}, "the condition does not hold"),
+        ({"message": "nothing is left in ${inputs.city}"}, "nothing is left in Oslo"),
+    ],
 )
 async def test_assert_says_why(attempt: type[Attempt], params: dict[str, Json], text: str) -> None:
     """It fails with its message, for good: another attempt would find the same."""
