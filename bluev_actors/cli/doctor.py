@@ -24,12 +24,15 @@ from bluev_actors.client.rest import Rest
 from bluev_actors.daemon.config import load_settings
 from bluev_actors.daemon.engine import outside_of, secrets_of, user_path
 from bluev_actors.engine.plugins import gather_catalogue
+from bluev_actors.engine.store.folder import JOURNAL
+from bluev_actors.engine.store.health import check
 from bluev_actors.errors import BluevError, ClientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bluev_actors.daemon.config import Settings
+    from bluev_actors.engine.store.health import StoreHealth
 
 State: TypeAlias = Literal["ok", "warning", "wrong"]
 FILES_BESIDE: Final = 100
@@ -83,6 +86,47 @@ Look: TypeAlias = "Iterator[tuple[State, str]]"
 def _versions(_settings: Settings) -> Look:
     ours = " ".join(("bluev-actors", version("bluev-actors")))
     yield "ok", f"{ours}, Python {platform.python_version()}, Trio {version('trio')}, SQLite {sqlite3.sqlite_version}"
+
+
+def _store(settings: Settings) -> Look:
+    folder = settings.folder
+    if folder is None:
+        yield "ok", "in memory: runs die with the process"
+    elif not folder.exists():
+        yield "ok", f"{folder} is not there yet, and will be made"
+    elif not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        yield "wrong", f"{folder} cannot be written"
+    elif not (folder / JOURNAL).exists():
+        yield "ok", f"{folder} is empty"
+    else:
+        yield from _journal(check(folder))
+
+
+def _journal(found: StoreHealth) -> Look:
+    where = f"{found.path.parent}, in use by pid {found.owner}" if _lives(found.owner) else str(found.path.parent)
+    counts = f"{plural(found.runs, 'run')}, {found.live} of them live, {plural(found.events, 'event')}"
+    if found.version:
+        yield "ok", f"{where}: version {found.version}, {counts}, {megabytes(found.size)}, log {megabytes(found.log_size)}"
+    for problem in found.problems:
+        yield "wrong", f"{found.path}: {problem}"
+
+
+def _lives(pid: int | None) -> bool:
+    """Whether there is such a process: the number stays in the folder when a daemon is gone."""
+    if pid is None:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def megabytes(size: int) -> str:
+    """A number of bytes for people."""
+    return f"{size / 1e6:.1f} MB"
 
 
 def _nodes(settings: Settings) -> Look:
@@ -146,6 +190,7 @@ def _open_files(settings: Settings) -> Look:
 
 PARTS: Final[dict[str, Callable[[Settings], Look]]] = {
     "versions": _versions,
+    "store": _store,
     "nodes": _nodes,
     "secrets": _secrets,
     "files": _files,

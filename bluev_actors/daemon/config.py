@@ -173,8 +173,10 @@ def _choose_store(layers: list[Layer]) -> None:
         if in_memory and folder is not None:
             both = " and ".join(sorted({sources["memory"], sources["data_dir"]}))
             raise ConfigError(f"memory and data_dir exclude each other (from {both}).")
-        for earlier in layers[:place]:
+        for earlier in layers[1:place]:
             _take_back(earlier, "data_dir" if in_memory else "memory" if folder is not None else "")
+    if next((values["memory"] for _, values in reversed(layers) if "memory" in values), False):
+        _take_back(layers[0], "data_dir")
 
 
 def _take_back(layer: Layer, name: str) -> None:

@@ -101,7 +101,7 @@ class RunEndpoints:
         return [
             run
             for run in self.hub.runtime.list_runs()
-            if state in (None, run.state.status) and workflow_id in (None, run.workflow_id)
+            if state in (None, run.status) and workflow_id in (None, run.workflow_id)
         ]
 
     async def show(self, request: Request) -> Response:

@@ -25,7 +25,7 @@ def connection_stats(hub: Hub) -> JsonObject:
     runs = hub.runtime.list_runs()
     return {
         "total_connections": len(hub.sessions),
-        "active_workflows": sum(not run.state.ended for run in runs),
+        "active_workflows": sum(not run.ended for run in runs),
         "connections": [_connection(conversation, now, wall) for conversation in hub.sessions],
     }
 

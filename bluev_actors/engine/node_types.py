@@ -22,7 +22,7 @@ from bluev_actors.engine.conduct import conduct_of
 from bluev_actors.engine.signatures import CONTEXT, Signature, name_of, read_signature
 from bluev_actors.errors import NodeTypeError, Permanent
 from bluev_actors.workflows.graph import AFTER, DONE, ERROR, TriggerRule
-from bluev_actors.workflows.kinds import NOTHING, Conduct, Failure, NodeKind, Param, Port
+from bluev_actors.workflows.kinds import NOTHING, Body, Conduct, Failure, NodeKind, Param, Port, Problem
 
 if TYPE_CHECKING:
     from bluev_actors.workflows.values import Json, JsonObject
@@ -93,6 +93,9 @@ def node(
     free_outputs: bool = False,
     pure: bool = False,
     pausable: bool | None = None,
+    at_most_once: bool = False,
+    body: Body | None = None,
+    check: Callable[[JsonObject], Problem | None] | None = None,
     outside: bool = False,
     trigger_rule: TriggerRule = "all_success",
     description: str | None = None,
@@ -111,6 +114,9 @@ def node(  # noqa: PLR0913 - each argument is one thing a kind says of itself
     free_outputs: bool = False,
     pure: bool = False,
     pausable: bool | None = None,
+    at_most_once: bool = False,
+    body: Body | None = None,
+    check: Callable[[JsonObject], Problem | None] | None = None,
     outside: bool = False,
     trigger_rule: TriggerRule = "all_success",
     description: str | None = None,
@@ -131,6 +137,10 @@ def node(  # noqa: PLR0913 - each argument is one thing a kind says of itself
         free_outputs: any output name may be connected.
         pure: same inputs, same outputs, no effect.
         pausable: whether a `checkpoint` pause may cancel it; when left out, a pure coroutine function may be.
+        at_most_once: when the process dies while it runs, it fails with `interrupted` and is not run again.
+        body: its work is done by the graph in its param `workflow`, and the function says for which items: it returns
+            `Opens`, and is called again when they have ended.
+        check: says what is wrong with the params of a node taken together.
         outside: touches the outside, so it is off until allowed by name.
         trigger_rule: when it runs, if the workflow does not say otherwise.
         description: what it does; the first line of the docstring when left out.
@@ -157,6 +167,9 @@ def node(  # noqa: PLR0913 - each argument is one thing a kind says of itself
             free_outputs=free_outputs,
             pure=pure,
             pausable=(pure and signature.is_async) if pausable is None else pausable,
+            at_most_once=at_most_once,
+            body=body,
+            check=check,
             outside=outside,
             trigger_rule=trigger_rule,
             description=description or _first_line(function),
@@ -298,6 +311,8 @@ def describe(kind: NodeKind, *, enabled: bool) -> JsonObject:
         "free_outputs": kind.free_outputs,
         "pure": kind.pure,
         "pausable": kind.pausable,
+        "body": kind.body is not None,
+        "at_most_once": kind.at_most_once,
         "outside": kind.outside,
         "enabled": enabled,
         "trigger_rule": kind.trigger_rule,

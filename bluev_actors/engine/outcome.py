@@ -10,6 +10,8 @@ from bluev_actors.engine.payloads import payload_flaw
 from bluev_actors.workflows.kinds import NOTHING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bluev_actors.workflows.run_events import ErrorDetail
     from bluev_actors.workflows.values import Json, JsonObject
 
@@ -50,7 +52,7 @@ class Opens:
         after: seconds to wait before the first of the items begins.
     """
 
-    items: tuple[JsonObject, ...]
+    items: Sequence[JsonObject]
     concurrency: int | None = None
     on_item_error: ItemErrorPolicy = "fail"
     indexed: bool = True

@@ -111,7 +111,8 @@ class Schedules:
 
     def _take_up(self, name: str, body: JsonObject) -> None:
         try:
-            planned = Planned(name, **{**body, "schedule": parse_schedule(body["schedule"])})
+            rest = {key: value for key, value in body.items() if key != "schedule"}
+            planned = Planned(name, parse_schedule(body["schedule"]), **rest)
             planned.plan()
         except (ValueError, TypeError, KeyError, InvalidScheduleError):
             _log.exception("the schedule %r cannot be read and is left out", name)

@@ -28,6 +28,15 @@ if TYPE_CHECKING:
     from bluev_actors.workflows.values import Json, JsonObject
 
 
+@pytest.fixture(autouse=True, scope="session")
+def state_home(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
+    """A state folder that is not the user's, for whatever forgets to say where runs are kept."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("state")
+        patch.setenv("XDG_STATE_HOME", str(folder))
+        yield folder
+
+
 @pytest.fixture
 def type_in() -> Callable[..., Result]:
     """Type a command; what was raised by a bug is raised here too."""

@@ -25,6 +25,9 @@ def test_defaults(type_in: Callable[..., Result]) -> None:
     found = settings(type_in("config", "show"))
     assert found["port"] == ("8765", "default")
     assert found["nodes"] == ("-", "default")
+    assert found["sync"] == ("full", "default")
+    assert found["runs.kept_runs"] == ("10000", "default")
+    assert found["data_dir"][0].endswith("/bluev-actors")
     assert any(name.startswith("limits.") for name in found)
 
 
@@ -47,6 +50,6 @@ def test_json(type_in: Callable[..., Result]) -> None:
 
 def test_a_bad_setting_is_one_plain_line(type_in: Callable[..., Result]) -> None:
     """2, as `serve` would."""
-    shown = type_in("config", "show", "--data-dir", "/x")
+    shown = type_in("config", "show", "--token-file", "/x")
     assert (shown.exit_code, shown.stdout) == (2, "")
-    assert shown.stderr == "Error: --data-dir is not in this version yet (from --data-dir).\n"
+    assert shown.stderr == "Error: --token-file is not in this version yet (from --token-file).\n"

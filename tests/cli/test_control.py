@@ -1,4 +1,4 @@
-"""`pause`, `resume`, `stop`."""
+"""`pause`, `resume`, `stop`, `signal`."""
 
 from __future__ import annotations
 
@@ -70,3 +70,52 @@ def test_nobody_there(type_in: Callable[..., Result]) -> None:
     shown = type_in("stop", "x", env={"BLUEV_ACTORS_URL": "http://127.0.0.1:1"})
     assert shown.exit_code == 4
     assert "bluev-actors serve" in shown.stderr
+
+
+# --- answering a node -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asking(rest: Rest, request: pytest.FixtureRequest) -> str:
+    """A run whose one node waits for an answer, of a workflow named after the test."""
+    document = {"id": request.node.name, "nodes": [{"id": "ask", "type": "wait_signal"}], "connections": []}
+    return str(rest.post("/api/runs", {"workflow": document})["run_id"])
+
+
+def told(rest: Rest, run_id: str) -> object:
+    """What the node was told, once the run is over."""
+    while rest.run(run_id)["state"] != "completed":
+        pass
+    return rest.run(run_id)["outputs"]["ask"]["payload"]
+
+
+def test_an_answer(asking: str, daemon: str, rest: Rest, type_in: Callable[..., Result]) -> None:
+    """JSON on the command line."""
+    shown = type_in("signal", asking, "ask", "--payload", '{"ok": true}', "--url", daemon)
+    assert (shown.exit_code, shown.stdout) == (0, f"ask of {asking} has its answer\n")
+    assert told(rest, asking) == {"ok": True}
+
+
+def test_an_answer_from_standard_input(asking: str, daemon: str, rest: Rest, type_in: Callable[..., Result]) -> None:
+    """By the workflow; and the reply of the wire."""
+    name = "test_an_answer_from_standard_input"
+    shown = type_in("signal", name, "ask", "--payload", "-", "--json", "--url", daemon, text="[1, 2]")
+    assert orjson.loads(shown.stdout)["type"] == "signal_response"
+    assert told(rest, asking) == [1, 2]
+
+
+def test_an_answer_that_says_nothing(asking: str, daemon: str, rest: Rest, type_in: Callable[..., Result]) -> None:
+    """Is null; whoever comes after it is too late."""
+    assert type_in("signal", asking, "ask", "--url", daemon).exit_code == 0
+    assert told(rest, asking) is None
+    late = type_in("signal", asking, "ask", "--url", daemon)
+    assert (late.exit_code, "ended" in late.stderr) == (1, True)
+
+
+def test_answers_that_reach_nobody(asking: str, daemon: str, rest: Rest, type_in: Callable[..., Result]) -> None:
+    """No such node, and no JSON."""
+    nobody = type_in("signal", asking, "gone", "--url", daemon)
+    assert (nobody.exit_code, "no node 'gone'" in nobody.stderr) == (1, True)
+    broken = type_in("signal", asking, "ask", "--payload", "{", "--url", daemon)
+    assert (broken.exit_code, "the payload:1:" in broken.stderr) == (2, True)
+    rest.post(f"/api/runs/{asking}/stop")

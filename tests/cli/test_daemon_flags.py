@@ -42,7 +42,7 @@ def test_what_is_given_arrives_in_its_type() -> None:
 def test_later_flags_are_not_shown() -> None:
     """They are known only to be refused."""
     shown = CliRunner().invoke(show, ["--help"]).output
-    assert "--data-dir" not in shown
+    assert "--token-file" not in shown
     assert "--drain-timeout" in shown
 
 

@@ -6,6 +6,8 @@ import re
 import signal
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 from bluev_actors.cli import serve
 from bluev_actors.cli.serve import banner
 from bluev_actors.client.rest import Rest
@@ -14,13 +16,14 @@ from bluev_actors.daemon.server import Ready
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
+    from pathlib import Path
 
     import pytest
     from click.testing import Result
 
     from bluev_actors.daemon.config import Settings
 
-READY = Ready("127.0.0.1", 1, "http://127.0.0.1:1/", "ws://127.0.0.1:1/ws/{session_id}", "memory", ("no tokens",))
+READY = Ready("127.0.0.1", 1, "http://127.0.0.1:1/", "ws://127.0.0.1:1/ws/{session_id}", "memory", "", ("no tokens",))
 
 
 def test_the_banner() -> None:
@@ -32,6 +35,12 @@ def test_the_banner() -> None:
         "  warning   no tokens",
         "  ready in 0.31 s. Ctrl-C to stop.",
     ]
+
+
+def test_the_banner_of_a_folder() -> None:
+    """What was found there is said after where it is."""
+    lines = list(banner(evolve(READY, store="/runs (sync full)", recovered="2 runs go on"), 0.31))
+    assert lines[2:4] == ["  store     /runs (sync full)", "  recovered 2 runs go on"]
 
 
 def test_flags_reach_the_daemon(monkeypatch: pytest.MonkeyPatch, type_in: Callable[..., Result]) -> None:
@@ -51,7 +60,7 @@ def test_flags_reach_the_daemon(monkeypatch: pytest.MonkeyPatch, type_in: Callab
 
 def test_from_start_to_drain(launch: Callable[..., subprocess.Popen[str]]) -> None:
     """As a user has it: it comes up, answers, and goes at SIGTERM with 0."""
-    process = launch("serve", "--port", 0)
+    process = launch("serve", "--port", 0, "--memory")
     assert process.stdout is not None
     lines = [process.stdout.readline() for _ in range(4)]
     with Rest(re.findall(r"http://[^/]+", lines[0])[0]) as rest:
@@ -65,7 +74,7 @@ def test_from_start_to_drain(launch: Callable[..., subprocess.Popen[str]]) -> No
 def test_a_port_in_use(daemon: str, launch: Callable[..., subprocess.Popen[str]]) -> None:
     """1, and the address."""
     port = daemon.rpartition(":")[2]
-    process = launch("serve", "--port", port)
+    process = launch("serve", "--port", port, "--memory")
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (1, "")
     assert err.splitlines()[-1].startswith(f"Error: cannot listen on 127.0.0.1 port {port}: ")
@@ -78,6 +87,47 @@ def test_bad_settings(type_in: Callable[..., Result]) -> None:
         (["--port", 70000], "port must be"),
         (["--nodes", "gone.py"], "gone.py"),
         (["--allow", "pyton"], "did you mean 'python'"),
+        (["--data-dir", "x"], "exclude each other"),
+        (["--secrets-file", "gone.toml"], "gone.toml cannot be read"),
+        (["--files-root", "gone"], "files_root must be a folder"),
     ):
-        shown = type_in("serve", *words)
+        shown = type_in("serve", "--memory", *words)
         assert (shown.exit_code, message in shown.stderr) == (2, True), shown.output
+
+
+def test_a_folder_that_cannot_be_used(type_in: Callable[..., Result], tmp_path: Path) -> None:
+    """1, in one line: a file in its place, another program's file in it."""
+    (tmp_path / "file").touch()
+    (tmp_path / "junk").mkdir()
+    (tmp_path / "junk" / "journal.db").write_text("not a database at all")
+    for name, message in (("file", "cannot be used"), ("junk", "is no sound journal")):
+        shown = type_in("serve", "--port", 0, "--data-dir", tmp_path / name)
+        assert (shown.exit_code, shown.stderr.count("\n")) == (1, 1), shown.output
+        assert message in shown.stderr
+
+
+def test_from_one_process_to_the_next(launch: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
+    """A run that waits is there after `kill -9`, and goes on."""
+    words = ("serve", "--port", 0, "--data-dir", tmp_path / "runs")
+    first = launch(*words)
+    with Rest(_address(first)) as rest:
+        nodes = [{"id": "w", "type": "wait_signal"}]
+        run_id = rest.post("/api/runs", {"workflow": {"id": "w", "nodes": nodes, "connections": []}})["run_id"]
+    first.kill()
+    first.wait()
+    second = launch(*words)
+    with Rest(_address(second)) as rest:
+        rest.post(f"/api/runs/{run_id}/signal", {"node_id": "w", "payload": 3})
+        while rest.run(run_id)["state"] != "completed":
+            pass
+        assert rest.run(run_id)["outputs"] == {"w": {"payload": 3}}
+
+
+def _address(process: subprocess.Popen[str]) -> str:
+    """Where a daemon says that it is, once it has said everything."""
+    assert process.stdout is not None
+    lines = [process.stdout.readline()]
+    while "ready in" not in lines[-1]:
+        lines.append(process.stdout.readline())
+        assert lines[-1], process.stderr and process.stderr.read()
+    return str(re.findall(r"http://[^/]+", lines[0])[0])

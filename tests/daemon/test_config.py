@@ -10,7 +10,7 @@ from attrs import fields
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluev_actors.daemon.config import LATER, Settings, explain, load_settings
+from bluev_actors.daemon.config import LATER, Settings, default_folder, explain, load_settings
 from bluev_actors.daemon.limits import Limits
 from bluev_actors.engine.limits import RuntimeLimits
 from bluev_actors.errors import ConfigError
@@ -35,7 +35,7 @@ def toml(tmp_path: Path) -> Callable[[str], str]:
 def test_without_a_word_the_defaults_hold() -> None:
     """And they are the contract's."""
     settings = load_settings(environ={})
-    assert settings == Settings()
+    assert settings == Settings(data_dir=str(default_folder()))
     assert (settings.host, settings.port, settings.heartbeat, settings.drain_timeout) == ("127.0.0.1", 8765, 30, 10)
     assert settings.limits == Limits()
     assert settings.runs == RuntimeLimits()
@@ -77,7 +77,7 @@ def test_every_setting_can_be_set_everywhere(toml: Callable[[str], str]) -> None
 def test_variables_of_others_are_left_alone() -> None:
     """Clients and secrets share the prefix."""
     environ = {"BLUEV_ACTORS_URL": "ws://x", "BLUEV_ACTORS_SECRET_TOKEN": "x", "PATH": "/bin", "BLUEV_PORT": "x"}
-    assert load_settings(environ=environ) == Settings()
+    assert load_settings(environ=environ).sources == {}
 
 
 def test_the_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +146,7 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", sorted(LATER))
 def test_what_this_version_has_not_is_refused_by_name(name: str, toml: Callable[[str], str]) -> None:
-    """A daemon that ignored `--data-dir` would lose what somebody thinks is safe."""
+    """A daemon that ignored `--token-file` would be open to everybody."""
     flag = "--" + name.replace("_", "-")
     sources: list[tuple[dict[str, object], dict[str, str]]] = [
         ({name: "x"}, {}),
@@ -156,6 +156,71 @@ def test_what_this_version_has_not_is_refused_by_name(name: str, toml: Callable[
     for flags, environ in sources:
         with pytest.raises(ConfigError, match=f"^{flag} is not in this version yet"):
             load_settings(flags, environ)
+
+
+# --- where runs are kept ----------------------------------------------------------------------------------
+
+
+def test_runs_are_kept_in_the_users_own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Unless somebody says something else; settings that were not loaded are for tests, and know of no folder."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    settings = load_settings(environ={})
+    assert settings.folder == tmp_path / "bluev-actors"
+    assert ("data_dir", str(tmp_path / "bluev-actors"), "default") in explain(settings)
+    assert Settings().folder is None
+
+
+def test_a_folder_may_be_written_with_a_tilde(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No shell has a hand in files and variables; and what is relative is shown whole."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(environ={"BLUEV_ACTORS_DATA_DIR": "~/runs"}).folder == tmp_path / "runs"
+    assert load_settings({"data_dir": "runs"}, {}).folder == tmp_path / "runs"
+
+
+def test_the_last_word_on_it_holds(toml: Callable[[str], str]) -> None:
+    """`--memory` undoes a folder that is named elsewhere, and the other way round; what is undone has no source."""
+    file = toml("data_dir = '/somewhere'")
+    settings = load_settings({"config": file, "memory": True}, {})
+    assert (settings.folder, settings.memory) == (None, True)
+    assert ("data_dir", "", "default") in explain(settings)
+    settings = load_settings({"data_dir": "/there"}, {"BLUEV_ACTORS_MEMORY": "yes"})
+    assert (str(settings.folder), settings.memory, settings.sources) == ("/there", False, {"data_dir": "--data-dir"})
+    settings = load_settings({"config": toml("memory = true")}, {"BLUEV_ACTORS_MEMORY": "no"})
+    assert (settings.data_dir, settings.memory) == (str(default_folder()), False)
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "message"),
+    [
+        (
+            {"memory": True, "data_dir": "/x"},
+            {},
+            "memory and data_dir exclude each other (from --data-dir and --memory).",
+        ),
+        (
+            {},
+            {"BLUEV_ACTORS_MEMORY": "1", "BLUEV_ACTORS_DATA_DIR": "/x"},
+            "memory and data_dir exclude each other (from BLUEV_ACTORS_DATA_DIR and BLUEV_ACTORS_MEMORY).",
+        ),
+        ({"data_dir": ""}, {}, "data_dir must name a folder (from --data-dir); memory needs none."),
+        ({"sync": "off"}, {}, "sync must be full or normal, not 'off' (from --sync)."),
+        ({"runs.kept_for": "0"}, {}, "runs.kept_for must be a number above 0, not 0.0 (from --runs.kept-for)."),
+    ],
+)  # fmt: skip
+def test_what_does_not_go_together(flags: dict[str, object], environ: dict[str, str], message: str) -> None:
+    """Two answers to one question in one breath, and no answer at all."""
+    with pytest.raises(ConfigError) as error:
+        load_settings(flags, environ)
+    assert str(error.value) == message
+
+
+def test_what_nodes_may_do_outside() -> None:
+    """Each from its own flag."""
+    said: dict[str, object] = {"allow_host": ("localhost:1",), "files_root": "/f", "secrets_file": "s.toml"}
+    settings = load_settings({**said, "sync": "normal"}, {})
+    assert (settings.allow_host, settings.files_root, settings.secrets_file) == (("localhost:1",), "/f", "s.toml")
+    assert settings.sync == "normal"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])

@@ -14,7 +14,8 @@ from jsonschema import Draft202012Validator
 
 from bluev_actors.daemon.config import Settings
 from bluev_actors.daemon.limits import Limits
-from bluev_actors.testing import open_daemon, step, workflow
+from bluev_actors.errors import StorageUnavailableError
+from bluev_actors.testing import chain, open_daemon, step, workflow
 
 VIRTUAL_TIME = True
 
@@ -47,6 +48,31 @@ async def test_alive_and_ready() -> None:
         assert (await daemon.request("GET", "/healthz")).status == 200
         refused = await daemon.request("GET", "/readyz")
         assert (refused.status, refused.json()["code"]) == (503, "draining")
+
+
+async def test_a_store_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alive and not ready, with the reason; what has to be kept is refused with the same code."""
+    async with open_daemon() as daemon:
+        journal = daemon.runtime.journal
+
+        async def fail(_cursor: int | None = None) -> None:
+            raise StorageUnavailableError("the disk is full")
+
+        monkeypatch.setattr(type(journal), "trouble", property(lambda _: "the disk is full"))
+        monkeypatch.setattr(journal, "stored", fail)
+        assert (await daemon.request("GET", "/healthz")).status == 200
+        refused = await daemon.request("GET", "/readyz")
+        assert (refused.status, refused.json()) == (
+            503,
+            {"code": "storage_unavailable", "message": "the disk is full"},
+        )
+        document = chain("quick", step("a", "noop"))
+        for method, target, body in (
+            ("PUT", "/api/workflows/quick", document),
+            ("POST", "/api/runs", {"workflow": document}),
+        ):
+            refused = await daemon.request(method, target, body)
+            assert (refused.status, refused.json()["code"]) == (503, "storage_unavailable")
 
 
 async def test_connections() -> None:

@@ -17,9 +17,17 @@ from bluev_actors.daemon.rest_answers import (
     message_answer,
     refusal,
 )
-from bluev_actors.errors import HistoryExpiredError, ProtocolError, RefusedError, RunNotFoundError
+from bluev_actors.errors import (
+    HistoryExpiredError,
+    InvalidScheduleError,
+    InvalidWorkflowError,
+    ProtocolError,
+    RefusedError,
+    RunNotFoundError,
+)
 from bluev_actors.protocol.codes import ERROR_CODES
 from bluev_actors.protocol.messages import Unwatched
+from bluev_actors.workflows.problems import GraphProblem
 
 REQUEST = Request({"type": "http", "method": "PUT", "path": "/x", "headers": [], "query_string": b"", "server": None})
 
@@ -67,6 +75,10 @@ async def test_a_refusal_says_where_if_it_can() -> None:
     assert json.loads(bytes(answer.body)) == {"code": "bad_message", "message": "no", "path": "workflow"}
     listed = refusal("validation_failed", "no", errors=({"code": "x"},))
     assert json.loads(bytes(listed.body)) == {"code": "validation_failed", "message": "no", "errors": [{"code": "x"}]}
+    problem = GraphProblem("cycle_detected", "a circle", "nodes[0]")
+    for error in (InvalidWorkflowError([problem]), InvalidScheduleError([problem])):
+        told = await answer_to_refusal(REQUEST, error)
+        assert (told.status_code, json.loads(bytes(told.body))["errors"]) == (422, [problem.as_json()])
 
 
 @pytest.mark.parametrize(("status", "code"), [(404, "not_found"), (405, "method_not_allowed")])

@@ -252,7 +252,6 @@ async def test_pause_resume_and_stop() -> None:
         ("stop", {"until": "2026-01-01T00:00:00Z"}, 400),
         ("pause", {"until": "soon"}, 400),
         ("signal", {}, 400),
-        ("signal", {"node_id": "a"}, 409),
         ("signal", {"node_id": "none"}, 404),
     ],
 )
@@ -261,6 +260,20 @@ async def test_what_cannot_be_asked_of_a_run(action: str, body: JsonObject, stat
     async with open_daemon() as daemon:
         run_id = await start(daemon)
         assert (await daemon.request("POST", f"/api/runs/{run_id}/{action}", body)).status == status
+
+
+async def test_answering_a_node() -> None:
+    """What comes before the node waits is kept for it; who comes when the run is over is too late."""
+    asking = chain("asking", step("a", "delay", seconds=1), step("b", "wait_signal"))
+    async with open_daemon() as daemon:
+        run_id = await start(daemon, asking)
+        answer = await daemon.request("POST", f"/api/runs/{run_id}/signal", {"node_id": "b", "payload": {"ok": True}})
+        assert (answer.status, answer.json()["status"]) == (200, "acknowledged")
+        await trio.sleep(2)
+        shown = (await daemon.request("GET", f"/api/runs/{run_id}")).json()
+        assert (shown["state"], shown["outputs"]["b"]["payload"]) == ("completed", {"ok": True})
+        late = await daemon.request("POST", f"/api/runs/{run_id}/signal", {"node_id": "b"})
+        assert (late.status, late.json()["code"]) == (409, "run_finished")
 
 
 async def test_an_unknown_run_is_not_found_whatever_is_asked() -> None:

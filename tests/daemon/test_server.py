@@ -7,20 +7,22 @@ import signal
 import subprocess
 import sys
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 import trio
 import trio.testing
 
 from bluev_actors.daemon.config import Settings
 from bluev_actors.daemon.server import RETRY_AFTER, Ready, run_daemon, serve
-from bluev_actors.errors import ListenError
+from bluev_actors.errors import ListenError, StoreLockedError
 from bluev_actors.testing import chain, open_daemon, step
 from bluev_actors.testing.virtual_time import run_in_virtual_time
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
 
 virtual = pytest.mark.trio(run=run_in_virtual_time)  # the others talk to real sockets, for which time must be real
 
@@ -138,7 +140,7 @@ async def test_a_whole_life() -> None:
     assert ready.port != 0
     assert ready.console_url == f"http://127.0.0.1:{ready.port}/"
     assert ready.socket_url == f"ws://127.0.0.1:{ready.port}/ws/{{session_id}}"
-    assert (ready.store.split()[0], ready.warnings) == ("memory", ())
+    assert (ready.store.split()[0], ready.recovered, ready.warnings) == ("memory", "", ())
     with pytest.raises(OSError, match="all attempts"):
         await trio.open_tcp_stream(ready.host, ready.port)
 
@@ -151,6 +153,83 @@ async def test_what_is_unsafe_is_said() -> None:
         (True, False),
         (False, True),
     ]
+
+
+async def test_what_has_no_effect_is_said(tmp_path: Path) -> None:
+    """Where one of two flags that go together was forgotten."""
+    settings = Settings(port=0, files_root=str(tmp_path), allow_host=("localhost",))
+    ready = await lives(settings, look)
+    assert [warning.split()[0] for warning in ready.warnings] == ["files_root", "allow_host"]
+    ready = await lives(Settings(port=0, allow=("file_read", "sql_query")), look)
+    assert [warning.split()[0] for warning in ready.warnings] == ["workflows", "file_read"]
+
+
+async def test_secrets_that_anybody_can_read(tmp_path: Path) -> None:
+    """Are a warning, and their values are in none."""
+    file = tmp_path / "secrets.toml"
+    file.write_text("token = 'hidden'")
+    for mode, number in ((0o600, 0), (0o644, 1)):
+        file.chmod(mode)
+        ready = await lives(Settings(port=0, secrets_file=str(file)), look)
+        assert len(ready.warnings) == number
+        assert "hidden" not in str(ready)
+
+
+# --- a folder ---------------------------------------------------------------------------------------------
+
+
+async def call(ready: Ready, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+    """Make a request; the answer's body."""
+    async with httpx.AsyncClient(base_url=ready.console_url) as client:
+        return (await client.request(method, path, json=body)).json()
+
+
+async def test_another_life_on_the_same_folder(tmp_path: Path) -> None:
+    """What had not ended goes on, what was paused stays so, and the banner tells."""
+    settings = Settings(port=0, data_dir=str(tmp_path / "runs"), drain_timeout=5.0)
+    ids = list[str]()
+
+    async def begin(ready: Ready) -> None:
+        for name in ("one", "two", "three"):
+            document = chain(name, step("a", "wait_signal"))
+            ids.append((await call(ready, "POST", "/api/runs", {"workflow": document}))["run_id"])
+        await call(ready, "POST", f"/api/runs/{ids[0]}/pause")
+
+    async def go_on(ready: Ready) -> None:
+        listed = (await call(ready, "GET", "/api/runs"))["runs"]
+        assert [run["run_id"] for run in listed] == ids[::-1]
+        assert listed[2]["state"] == "paused"
+        await call(ready, "POST", f"/api/runs/{ids[1]}/signal", {"node_id": "a"})
+        while (await call(ready, "GET", f"/api/runs/{ids[1]}"))["state"] != "completed":
+            pass
+
+    first = await lives(settings, begin)
+    assert (first.store, first.recovered) == (f"{tmp_path / 'runs'} (sync full)", "")
+    assert (await lives(settings, go_on)).recovered == "2 runs go on, 1 paused"
+    assert (await lives(settings, look)).recovered == "1 run goes on, 1 paused"
+
+
+async def test_a_folder_that_is_in_use(tmp_path: Path) -> None:
+    """The second daemon names the first, and the first does not mind."""
+    settings = Settings(port=0, data_dir=str(tmp_path))
+
+    async def second(ready: Ready) -> None:
+        with pytest.raises(StoreLockedError, match=f"in use by the daemon with pid {os.getpid()}"):
+            await serve(settings, until=trio.sleep_forever)
+        await look(ready)
+
+    await lives(settings, second)
+
+
+async def test_a_port_in_use_touches_no_run(tmp_path: Path) -> None:
+    """A daemon that nobody could reach does not even open its folder."""
+
+    async def second(ready: Ready) -> None:
+        with pytest.raises(ListenError):
+            await serve(Settings(port=ready.port, data_dir=str(tmp_path / "runs")), until=trio.sleep_forever)
+
+    await lives(Settings(port=0), second)
+    assert not (tmp_path / "runs").exists()
 
 
 async def test_the_other_address_family() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import evolve
 
 from bluev_actors.engine.nodes.aggregate import aggregate
+from bluev_actors.engine.nodes.bodies import loop, map_, sub_workflow
 from bluev_actors.engine.nodes.code import python
 from bluev_actors.engine.nodes.csv_text import csv_format, csv_parse
 from bluev_actors.engine.nodes.data import constant, echo, expression, noop, template, transform
@@ -26,7 +27,22 @@ from bluev_actors.engine.nodes.sql import sql_query
 if TYPE_CHECKING:
     from bluev_actors.engine.node_types import NodeType
 
-INLINE: Final = (noop, constant, echo, expression, transform, branch, switch, merge, assert_, emit_event, wait_signal)
+INLINE: Final = (
+    noop,
+    constant,
+    echo,
+    expression,
+    transform,
+    branch,
+    switch,
+    merge,
+    assert_,
+    emit_event,
+    wait_signal,
+    map_,
+    loop,
+    sub_workflow,
+)
 """Those that never wait and are quick, so that a run needs no task for them."""
 
 BUILT_INS: Final[tuple[NodeType, ...]] = tuple(
@@ -50,6 +66,9 @@ BUILT_INS: Final[tuple[NodeType, ...]] = tuple(
         branch,
         switch,
         merge,
+        map_,
+        loop,
+        sub_workflow,
         delay,
         wait_signal,
         fail,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from attrs import define, field, frozen
@@ -21,32 +21,43 @@ if TYPE_CHECKING:
     from bluev_actors.errors import Permanent
     from bluev_actors.workflows.values import Json, JsonObject
 
-Operation: TypeAlias = Callable[[list["Json"]], "Json"]
+Operation: TypeAlias = Callable[[list["Json"]], Awaitable["Json"]]
 
 
-def _sum(numbers: list[Json]) -> int | float:
+async def _sum(numbers: list[Json]) -> int | float:
     """Sum of floats is rounded once, at the end, which gives the same result in every version of Python."""
-    if set(map(type, numbers)) <= {int}:
-        return sum(numbers)
+    total = 0
+    async for piece in in_turns(numbers, _STRIDE):
+        if not set(map(type, piece)) <= {int}:
+            return _sum_of_floats(numbers)
+        total += sum(piece)
+    return total
+
+
+def _sum_of_floats(numbers: list[Json]) -> float:
     try:
         return math.fsum(numbers)
     except OverflowError as error:
         raise _refusal("the numbers are too large to be added up") from error
 
 
-def _mean(numbers: list[Json]) -> Json:
-    return _sum(numbers) / len(numbers) if numbers else None
+async def _mean(numbers: list[Json]) -> Json:
+    return await _sum(numbers) / len(numbers) if numbers else None
 
 
-def _min(values: list[Json]) -> Json:
-    return min(values, default=None)
+async def _min(values: list[Json]) -> Json:
+    return min([min(piece) async for piece in in_turns(values, _STRIDE)], default=None)
 
 
-def _max(values: list[Json]) -> Json:
-    return max(values, default=None)
+async def _max(values: list[Json]) -> Json:
+    return max([max(piece) async for piece in in_turns(values, _STRIDE)], default=None)
 
 
-def _list(values: list[Json]) -> list[Json]:
+async def _count(values: list[Json]) -> int:
+    return len(values)
+
+
+async def _list(values: list[Json]) -> list[Json]:
     return values
 
 
@@ -60,10 +71,11 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "min": _min,
     "max": _max,
     "mean": _mean,
-    "count": len,
+    "count": _count,
     "list": _list,
 }
 """What each `op` makes of the values, `join` excepted, which needs its separator."""
+_STRIDE: Final = 1024
 _NUMERIC: Final = ("sum", "mean")
 _COMPARING: Final = ("min", "max")
 
@@ -135,7 +147,7 @@ async def aggregate(ctx: NodeContext, **_inputs: Json) -> JsonObject:
             if name not in groups:
                 groups[name] = _Group(ctx.params["op"], picked)
             groups[name].add(item, index)
-    combined = {name: _combine(ctx, group.values) for name, group in groups.items()}
+    combined = {name: await _combine(ctx, group.values) for name, group in groups.items()}
     return {"value": combined[""] if by is None else combined}
 
 
@@ -211,6 +223,6 @@ class _Group:
             raise _refusal(f"{self.picked.place(index)} is {typed(value)}, {self.op} needs numbers")
 
 
-def _combine(ctx: NodeContext, values: list[Json]) -> Json:
+async def _combine(ctx: NodeContext, values: list[Json]) -> Json:
     op = ctx.params["op"]
-    return str(ctx.params["separator"]).join(values) if op == JOIN else OPERATIONS[op](values)
+    return str(ctx.params["separator"]).join(values) if op == JOIN else await OPERATIONS[op](values)

@@ -18,7 +18,7 @@ from bluev_actors.engine.store.store_reader import StoreReader
 from bluev_actors.engine.store.store_writer import StoreWriter
 from bluev_actors.engine.store.trouble import sentence
 from bluev_actors.engine.store.worker import Worker
-from bluev_actors.errors import StoreCorruptError, StoreOpenError, StoreTooNewError
+from bluev_actors.errors import StorageUnavailableError, StoreCorruptError, StoreOpenError, StoreTooNewError
 
 if TYPE_CHECKING:
     import os
@@ -161,12 +161,18 @@ def _refusing(path: Path) -> Generator[None]:
     """Turn what SQLite and the system say into an error that names the file and what to do."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        raise StoreOpenError(f"the journal {path} cannot be opened; {sentence(error)}") from error
-    except sqlite3.DatabaseError as error:
-        raise _damaged(path, str(error)) from error
-    except OSError as error:
-        raise StoreOpenError(f"the journal {path} cannot be opened: {error.strerror}") from error
+    except StorageUnavailableError as error:
+        raise _refusal(path, error.__cause__) from error
+    except (sqlite3.Error, OSError) as error:
+        raise _refusal(path, error) from error
+
+
+def _refusal(path: Path, error: BaseException | None) -> StoreOpenError:
+    if isinstance(error, OSError):
+        return StoreOpenError(f"the journal {path} cannot be opened: {error.strerror}")
+    if isinstance(error, sqlite3.OperationalError):
+        return StoreOpenError(f"the journal {path} cannot be opened; {sentence(error)}")
+    return _damaged(path, str(error))
 
 
 def _damaged(path: Path, why: str) -> StoreCorruptError:

@@ -83,7 +83,10 @@ class StoreReader:
 
     def meta(self, key: str) -> Any:  # noqa: ANN401 - a text or a number, as the key has it
         """A fact about the store."""
-        return self._row("SELECT value FROM meta WHERE key = ?", key)[0]
+        row = self._row("SELECT value FROM meta WHERE key = ?", key)
+        if row is None:
+            raise sqlite3.DatabaseError(f"its {key} is missing")
+        return row[0]
 
     def last_cursor(self) -> int:
         """The place of the last event that there ever was."""

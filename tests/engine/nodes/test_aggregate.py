@@ -190,3 +190,10 @@ async def test_join_can_be_split_again(attempt: type[Attempt], texts: list[str])
     """Texts are joined as they are."""
     joined = await value_of(attempt, texts, "join", separator="|")
     assert joined.split("|") == texts
+
+
+@pytest.mark.parametrize("op", OPERATIONS)
+async def test_long_lists_hold_nobody_up(attempt: type[Attempt], op: str) -> None:
+    """While they are worked on, everybody else has a turn every few milliseconds."""
+    node = attempt(aggregate, {"op": op}, {"items": list(range(100_000))})
+    assert await node.longest_turn() < 0.05

@@ -1,0 +1,448 @@
+"""Nodes with bodies in `Flow`: by hand, and random nested graphs against an interpreter that knows nothing of time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from attrs import Factory, define, evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bluev_actors.engine.flow import Effects, Flow, Round
+from bluev_actors.engine.journal import MemoryJournal, RunRecord
+from bluev_actors.engine.outcome import BodyEnd, Failed, Opens, Outcome, Succeeded
+from bluev_actors.engine.run_writer import RunWriter
+from bluev_actors.workflows.frontier import fires
+from bluev_actors.workflows.graph import Edge, Node, RetryPolicy, Settings, Workflow
+from bluev_actors.workflows.kinds import Body, NodeKind
+from bluev_actors.workflows.run_events import (
+    ErrorDetail,
+    NodeCancelled,
+    NodeCompleted,
+    NodePaused,
+    NodeProgress,
+    NodeStarted,
+    RunFailed,
+)
+from bluev_actors.workflows.run_state import RunState, apply
+
+if TYPE_CHECKING:
+    from bluev_actors.workflows.graph import PauseMode
+    from bluev_actors.workflows.values import JsonObject
+
+KINDS: Final = {
+    "leaf": NodeKind("leaf", free_inputs=True, free_outputs=True, pausable=True),
+    "once": NodeKind("once", free_inputs=True, free_outputs=True, at_most_once=True),
+    "map": NodeKind("map", body=Body(gives=("index",), item="item")),
+    "loop": NodeKind("loop", body=Body(gives=("state", "iteration"))),
+    "sub": NodeKind("sub", body=Body(passes_outputs=True)),
+}
+FAILURE: Final = Failed(ErrorDetail("flop", "it went wrong", retryable=True))
+
+
+def answer(node: Node, finished: list[BodyEnd]) -> Outcome:
+    """What the function of a node with a body says, given how its items have ended."""
+    params = node.params
+    if node.type == "loop":
+        items: list[JsonObject] = [{"iteration": len(finished)}]
+        return Opens(items, after=params.get("after", 0.0)) if len(finished) < params["count"] else told(finished)
+    if finished or not params.get("items", 1):
+        return told(finished)
+    if node.type == "sub":
+        return Opens([{}], indexed=False)
+    items = [{"item": number, "index": number} for number in range(params["items"])]
+    return Opens(items, params.get("concurrency"), params.get("policy", "fail"))
+
+
+def told(finished: list[BodyEnd]) -> Succeeded:
+    """The outputs of a node with a body: which items ended well."""
+    return Succeeded({"out": ["error" if end.error else end.outputs for end in finished]})
+
+
+@define
+class Bench:
+    """A flow, with a stand-in for the actor that carries out what it says.
+
+    Attributes:
+        living: the executors of leaves, each with whether it was told to end.
+        calls: open nodes that are to be asked what comes next, with what they are told.
+        waits: nodes that wait for their next attempt.
+        delays: open nodes that wait before their next items, and for how long.
+        progress: how far open nodes are.
+    """
+
+    workflow: Workflow
+    journal: MemoryJournal = Factory(MemoryJournal)
+    clock: float = 1000.0
+    living: dict[str, bool] = Factory(dict[str, bool])
+    calls: dict[str, list[BodyEnd]] = Factory(dict[str, "list[BodyEnd]"])
+    waits: dict[str, float] = Factory(dict[str, float])
+    delays: dict[str, float] = Factory(dict[str, float])
+    progress: dict[str, NodeProgress] = Factory(dict[str, NodeProgress])
+    launched: list[str] = Factory(list[str])
+    closed: list[str] = Factory(list[str])
+    writer: RunWriter = Factory(lambda self: self.new_writer(), takes_self=True)
+    flow: Flow = Factory(lambda self: self.new_flow(), takes_self=True)
+
+    def new_writer(self) -> RunWriter:
+        """The pen of the next incarnation."""
+        record = RunRecord("run", self.workflow, {}, 1000.0)
+        if not hasattr(self, "writer"):
+            self.journal.open_run(record)
+        return RunWriter(self.journal, record, self.now)
+
+    def new_flow(self) -> Flow:
+        """The flow of the next incarnation."""
+        return Flow(self.writer, KINDS, self.now, Random(0))  # noqa: S311 - a test that repeats
+
+    def now(self) -> float:
+        """The time."""
+        return self.clock
+
+    @property
+    def state(self) -> RunState:
+        """The run's state."""
+        return self.writer.state
+
+    @property
+    def events(self) -> list[Any]:
+        """The recorded events."""
+        return [recorded.event for recorded in self.journal.history("run")]
+
+    def status(self, node_id: str) -> str:
+        """The status of one node."""
+        return self.state.node(node_id).status
+
+    def accept(self, **how: Any) -> Bench:  # noqa: ANN401 - those of `Flow.accept`
+        """Write the first event and go on."""
+        self.flow.accept(queued=False, **how)
+        self.go_on()
+        return self
+
+    def go_on(self) -> Effects:
+        """What the run's actor does after every message."""
+        effects = self.flow.go_on()
+        self.writer.commit()
+        for started in effects.launches:
+            self.launch(started)
+        for round_ in effects.rounds:
+            self.ask_again(round_)
+        self.living.update({node_id: True for node_id in effects.cancels if node_id in self.living})
+        self.waits.update(effects.backoffs)
+        self.delays.update(effects.delays)
+        self.closed += effects.closed
+        self.progress.update({it.node_id: it for it in effects.progress})
+        return effects
+
+    def launch(self, started: NodeStarted) -> None:
+        """A leaf gets its executor; an open node is asked."""
+        assert started.opens == (self.flow.kind(started.node_id).body is not None)
+        if started.opens:
+            assert started.node_id not in self.calls
+            self.calls[started.node_id] = []
+            return
+        assert started.node_id not in self.living, "one node, one executor"
+        self.living[started.node_id] = False
+        self.launched.append(started.node_id)
+
+    def ask_again(self, round_: Round) -> None:
+        """An open node is asked once more."""
+        assert round_.node_id not in self.calls
+        assert round_.number > 0
+        self.calls[round_.node_id] = list(round_.finished)
+
+    def call(self, node_id: str) -> None:
+        """An open node says what comes next."""
+        outcome = answer(self.flow.node(node_id), self.calls.pop(node_id))
+        if isinstance(outcome, Opens):
+            self.flow.opened(node_id, outcome)
+        else:
+            assert isinstance(outcome, Succeeded)
+            self.flow.succeeded(node_id, outcome)
+        self.go_on()
+
+    def settle(self) -> Bench:
+        """Ask open nodes until none is to be asked."""
+        while self.calls:
+            self.call(next(iter(self.calls)))
+        return self
+
+    def end(self, node_id: str, outcome: Outcome | None = Succeeded({"out": 1})) -> None:  # noqa: B008 - frozen
+        """An executor ends, with an outcome or cancelled; what is asked of open nodes then is answered."""
+        assert self.living.pop(node_id) or outcome is not None
+        if isinstance(outcome, Succeeded):
+            self.flow.succeeded(node_id, outcome)
+        elif isinstance(outcome, Failed):
+            self.flow.failed(node_id, outcome, 0.0)
+        else:
+            self.flow.cancelled(node_id)
+        self.go_on()
+        self.settle()
+
+    def retry(self, node_id: str) -> None:
+        """The wait of a node is over."""
+        del self.waits[node_id]
+        self.flow.retry_due(node_id)
+        self.go_on()
+        self.settle()
+
+    def pause(self, mode: PauseMode = "checkpoint") -> None:
+        """Pause the run."""
+        self.flow.pause(mode)
+        self.go_on()
+
+    def resume(self) -> None:
+        """Resume the run."""
+        self.flow.resume()
+        self.go_on()
+
+    def stop(self) -> None:
+        """Stop the run."""
+        self.flow.stop()
+        self.waits.clear()
+        self.go_on()
+
+    def crash(self, **how: Any) -> None:  # noqa: ANN401 - those of `Flow.recover`
+        """The run's actor dies with its executors, and the next incarnation replays the journal."""
+        self.writer.closed = True
+        self.living.clear()
+        self.calls.clear()
+        self.delays.clear()
+        self.writer = self.new_writer()
+        self.flow = self.new_flow()
+        self.flow.recover(**how)
+        self.waits = {it: 0.0 for it, node in self.state.nodes.items() if node.status == "retrying"}
+        self.go_on()
+
+
+# --- random nested graphs -------------------------------------------------------------------------------------
+
+POLICIES: Final = ("fail", "collect", "drop")
+ON_ERROR: Final = ("fail_fast", "finish_running", "continue")
+
+
+@st.composite
+def nodes(draw: st.DrawFn, node_id: str, depth: int) -> tuple[Node, Workflow | None]:
+    """A leaf, or a node with a body."""
+    kind = draw(st.sampled_from(["leaf", "leaf", "map", "loop", "sub"] if depth else ["leaf"]))
+    on_error = draw(st.sampled_from(["fail", "fail", "continue", "error_output"]))
+    attempts = draw(st.sampled_from([1, 1, 2])) if kind == "leaf" else 1
+    node = Node(node_id, kind, on_error=on_error, retry=RetryPolicy(attempts, "fixed", 1.0))
+    if kind == "leaf":
+        params = {"flops": draw(st.sampled_from([0] * 6 + [1, 9])), "gives": draw(st.sampled_from([True, True, False]))}
+        return evolve(node, params=params, disabled=draw(st.integers(0, 9)) == 9), None
+    body = draw(graphs(depth - 1))
+    if kind == "loop":
+        return evolve(node, params={"count": draw(st.integers(0, 3))}), body
+    params = {"items": 1}
+    if kind == "map":
+        params = {
+            "items": draw(st.integers(0, 3)),
+            "concurrency": draw(st.sampled_from([None, 1, 2])),
+            "policy": draw(st.sampled_from(POLICIES)),
+        }
+    return evolve(node, params=params), body
+
+
+@st.composite
+def graphs(draw: st.DrawFn, depth: int = 2) -> Workflow:
+    """A graph with bodies in bodies."""
+    names = "abc"[: draw(st.integers(1, 3))]
+    made = {name: draw(nodes(name, depth)) for name in names}
+    pairs = [(a, b) for b in names for a in names if a < b]
+    chosen = draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else []
+    edges = tuple(Edge(a, draw(st.sampled_from(["out", "out", "done", "error"])), b, "in") for a, b in chosen)
+    settings_ = Settings(max_concurrency=draw(st.sampled_from([None, 1, 2])), on_error=draw(st.sampled_from(ON_ERROR)))
+    bodies = {name: body for name, (_, body) in made.items() if body is not None}
+    return Workflow("w", tuple(node for node, _ in made.values()), edges, settings=settings_, bodies=bodies)
+
+
+@define
+class Interpreter:
+    """Runs a graph at once and in order, and knows what must become of it.
+
+    Attributes:
+        completed: the ids of leaves that certainly complete.
+    """
+
+    completed: set[str] = Factory(set[str])
+
+    def run(self, workflow: Workflow, prefix: str = "") -> JsonObject | None:
+        """The results of a graph; None when it fails."""
+        ends: dict[str, tuple[str, ...] | None] = {}
+        results: JsonObject = {}
+        inner = Interpreter()
+        failed = False
+        for node in workflow.nodes:
+            outputs = inner.node(workflow, node, prefix, ends)
+            if outputs is None and ends[node.id] == ("!",) and node.on_error == "fail":
+                failed = failed or workflow.settings.on_error != "continue"
+            if outputs is not None and not workflow.outgoing[node.id]:
+                results[node.id] = outputs
+        if failed:
+            return None
+        self.completed |= inner.completed
+        return results
+
+    def node(
+        self, workflow: Workflow, node: Node, prefix: str, ends: dict[str, tuple[str, ...] | None]
+    ) -> JsonObject | None:
+        """The outputs of a node; None when it is skipped or fails. `ends` says what its edges carry."""
+        arrived = [self._carries(edge, ends) for edge in workflow.incoming[node.id]]
+        dead = [it for it in arrived if it != "value"]
+        runs = fires("all_success", len(arrived) - len(dead), failed="failed" in dead, dead=bool(dead))
+        if node.disabled or not runs:
+            ends[node.id] = ("failed",) if "failed" in dead and not node.disabled else ()
+            return None
+        outputs = self._outputs(workflow, node, prefix)
+        if outputs is None:
+            ends[node.id] = ("!", "error") if node.on_error == "error_output" else ("!",)
+        else:
+            ends[node.id] = (*outputs, "done")
+        return outputs
+
+    def _carries(self, edge: Edge, ends: dict[str, tuple[str, ...] | None]) -> str:
+        there = ends[edge.from_node] or ()
+        if edge.from_output in there and edge.from_output != "!":
+            return "value"
+        return "failed" if "!" in there or "failed" in there else "nothing"
+
+    def _outputs(self, workflow: Workflow, node: Node, prefix: str) -> JsonObject | None:
+        node_id = prefix + node.id
+        if node.type == "leaf":
+            if node.params["flops"] >= (node.retry or RetryPolicy()).max_attempts:
+                return None
+            self.completed.add(node_id)
+            return {"out": 1} if node.params["gives"] else {}
+        count = node.params.get("count", node.params.get("items", 1))
+        ends: list[BodyEnd] = []
+        mine = Interpreter()
+        for number in range(count):
+            inside = f"{node_id}/" if node.type == "sub" else f"{node_id}[{number}]/"
+            results = mine.run(workflow.bodies[node.id], inside)
+            if results is None and node.params.get("policy", "fail") == "fail":
+                return None
+            ends.append(BodyEnd(results) if results is not None else BodyEnd(error=FAILURE.error))
+        self.completed |= mine.completed
+        outcome = told(ends)
+        return outcome.outputs
+
+
+@define
+class Driver:
+    """Lets a run happen in some order, with whatever else may happen to a run."""
+
+    bench: Bench
+    dice: Random
+    crashes: bool = True
+    pauses: bool = True
+    flops: Counter[str] = Factory(Counter[str])
+    paused_at: int | None = None
+
+    def play(self) -> None:
+        """Play until the run has ended."""
+        self.bench.accept()
+        for _ in range(5000):
+            if self.bench.state.ended:
+                return
+            self._check()
+            self.dice.choice(list(self._moves()))()
+        raise AssertionError("the run does not end")
+
+    def _moves(self) -> Any:  # noqa: ANN401 - callables of all kinds
+        bench = self.bench
+        moves: list[Any] = [lambda it=it: self._end(it) for it in bench.living]
+        moves += [lambda it=it: bench.call(it) for it in bench.calls]
+        if bench.state.status == "running":
+            moves += [lambda it=it: self._retry(it) for it in bench.waits]
+            moves += [self._pause] if self.pauses and self.dice.random() < 0.2 else []
+        if bench.state.status in ("pausing", "paused") and (not moves or self.dice.random() < 0.3):
+            moves.append(self._resume)
+        if self.crashes and self.dice.random() < 0.1:
+            moves.append(bench.crash)
+        if not moves:
+            raise AssertionError(f"nothing to do in a run that is {bench.state.status}: {bench.state.nodes}")
+        return moves
+
+    def _end(self, node_id: str) -> None:
+        bench = self.bench
+        told_to_end = bench.living.pop(node_id)
+        if told_to_end and self.dice.random() < 0.7:
+            bench.flow.cancelled(node_id)
+        elif self.flops[node_id] < bench.flow.node(node_id).params["flops"]:
+            self.flops[node_id] += 1
+            bench.flow.failed(node_id, FAILURE, 0.0)
+        else:
+            gives = bench.flow.node(node_id).params["gives"]
+            bench.flow.succeeded(node_id, Succeeded({"out": 1} if gives else {}))
+        bench.go_on()
+
+    def _retry(self, node_id: str) -> None:
+        del self.bench.waits[node_id]
+        self.bench.flow.retry_due(node_id)
+        self.bench.go_on()
+
+    def _pause(self) -> None:
+        self.bench.pause(self.dice.choice(["checkpoint", "drain", "hard"]))
+        self.paused_at = len(self.bench.events)
+
+    def _resume(self) -> None:
+        self.paused_at = None
+        self.bench.resume()
+
+    def _check(self) -> None:
+        bench = self.bench
+        if self.paused_at is not None:
+            started = [it for it in bench.events[self.paused_at :] if isinstance(it, NodeStarted)]
+            assert not started, "nothing starts after a pause"
+        limit = bench.workflow.settings.max_concurrency
+        assert self.crashes or limit is None or len(bench.living) <= limit
+
+
+def play(workflow: Workflow, seed: int, **how: bool) -> Bench:
+    """Run a graph in one of its orders."""
+    bench = Bench(workflow)
+    Driver(bench, Random(seed), **how).play()  # noqa: S311 - a test that repeats
+    return bench
+
+
+def check_laws(bench: Bench) -> None:
+    """What holds for every run that has ended."""
+    completed = Counter(it.node_id for it in bench.events if isinstance(it, NodeCompleted))
+    assert set(completed.values()) <= {1}, "no node completes twice"
+    done: set[str] = set()
+    for event in bench.events:
+        if isinstance(event, NodeCompleted):
+            done.add(event.node_id)
+        assert not (isinstance(event, NodeStarted) and event.node_id in done), "what completed never runs again"
+    assert all(node.ended for node in bench.state.nodes.values())
+    replayed = RunState("run", "w")
+    for recorded in bench.journal.history("run"):
+        apply(replayed, recorded)
+    assert replayed == bench.state
+    assert not bench.living
+    assert not bench.calls
+
+
+@pytest.mark.parametrize("disturbed", [False, True])
+def test_a_nested_run_comes_to_what_it_must(disturbed: bool) -> None:
+    """In any order, with pauses and crashes anywhere, a run comes to the same, and each leaf completes once."""
+
+    @given(graphs(), st.integers(0, 2**32))
+    def check(workflow: Workflow, seed: int) -> None:
+        interpreter = Interpreter()
+        expected = interpreter.run(workflow)
+        bench = play(workflow, seed, crashes=disturbed, pauses=disturbed)
+        check_laws(bench)
+        if expected is None:
+            assert bench.state.status == "failed"
+            return
+        assert bench.state.status == "completed", bench.state.error
+        assert bench.state.results == expected
+        done = {it for it, node in bench.state.nodes.items() if node.status == "completed"}
+        assert interpreter.completed <= done
+
+    check()
