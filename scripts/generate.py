@@ -1,4 +1,4 @@
-"""Write the committed files that are made from the code: public names, protocol and error pages, floor plan."""
+"""Write the committed files that are made from the code: public names, reference pages, floor plan."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import inspect
 from typing import TYPE_CHECKING
 
 import floor_plan
+import node_pages
 from bluev_actors import errors
 from bluev_actors.errors import BluevError
 from bluev_actors.protocol import reference
@@ -30,6 +31,7 @@ def main() -> None:
     """Write each file that is not up to date and say so."""
     for path, text in generated().items():
         if not path.exists() or path.read_text("utf-8") != text:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, "utf-8")
             print(f"wrote {path.relative_to(ROOT)}")
 
@@ -41,6 +43,7 @@ def generated() -> dict[Path, str]:
         ROOT / "docs/reference/errors.md": error_reference(),
         ROOT / "docs/reference/protocol.md": reference.render(),
         ROOT / "docs/floor-plan.md": floor_plan.page(),
+        **{ROOT / "docs/reference" / name: page for name, page in node_pages.pages().items()},
     }
 
 

@@ -7,6 +7,7 @@ wrong is an answer like any other; what is raised is a bug, or a `request_id` us
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from attrs import evolve, frozen
@@ -95,7 +96,7 @@ async def _start(hub: Hub, caller: Caller, message: ExecuteWorkflow, run_id: str
         if (held := _held(hub, run_id)) is not None:
             return evolve(first_event(hub, held, message.request_id), duplicate=True)
         run = await hub.runtime.start(
-            message.workflow or hub.runtime.documents.workflow(message.workflow_id or ""),
+            _document(hub, message),
             message.inputs,
             options=message.options,
             session_id=caller.session_id,
@@ -119,6 +120,11 @@ def _refuse_what_cannot_be(hub: Hub) -> None:
         raise RefusedError("draining", "The daemon is going down and starts nothing more.")
 
 
+def _document(hub: Hub, message: ExecuteWorkflow) -> JsonObject:
+    """The document that comes with the message, or the stored one that it names."""
+    return hub.runtime.documents.workflow(message.workflow_id or "") if message.workflow is None else message.workflow
+
+
 def _held(hub: Hub, run_id: str) -> RunHandle | None:
     try:
         return hub.runtime.find(run_id=run_id)
@@ -129,10 +135,10 @@ def _held(hub: Hub, run_id: str) -> RunHandle | None:
 def first_event(hub: Hub, run: RunHandle, request_id: str | None) -> WorkflowExecutionStarted:
     """Event 1 of a run as the answer to its request; it carries no cursor, for it may come late."""
     record = run.desk.record
-    try:
-        first = run.desk.journal.replay(run.run_id)[0]
-    except (HistoryExpiredError, RunNotFoundError):  # a short run may have come and gone while its start was awaited
-        first = Recorded(run.run_id, run.workflow_id, 1, 0, record.accepted_at, RunStarted(warnings=record.warnings))
+    # A short run may have come and gone while its start was awaited, and its first event with it.
+    first = Recorded(run.run_id, run.workflow_id, 1, 0, record.accepted_at, RunStarted(warnings=record.warnings))
+    with suppress(HistoryExpiredError, RunNotFoundError):
+        first = next((it for it in run.desk.journal.replay(run.run_id)[:1] if it.seq == 1), first)
     return evolve(cast("WorkflowExecutionStarted", hub.frames.message(first)), cursor=None, request_id=request_id)
 
 

@@ -70,7 +70,11 @@ class Once:
         while key in self._at_work:
             await self._at_work[key].wait()
         known = self._journal.find_request(*key)
-        return await self._act(key, request, act) if known is None else cast("R", _repeated(known, request))
+        if known is None:
+            return await self._act(key, request, act)
+        reply = _repeated(known, request)
+        await self._journal.stored()
+        return cast("R", reply)
 
     async def _act(self, key: _Key, request: ClientMessage, act: Act[R]) -> R:
         def remember(reply: R, run_id: str) -> None:

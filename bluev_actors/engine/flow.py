@@ -283,7 +283,9 @@ class Flow:
         return (known is None or known.status in _STARTABLE) and not self._is_doomed(scope)
 
     def _start_next(self, scope: Scope, node: Node) -> None:
-        known = self.state.nodes.get(scope.prefix + node.id)
+        node_id = scope.prefix + node.id
+        known = self.state.nodes.get(node_id)
+        self._due.discard(node_id)
         self._start(scope, node, 1 if known is None else known.attempt + (known.status == "retrying"))
 
     def _restart(self, scope: Scope, node: Node) -> None:
@@ -343,7 +345,6 @@ class Flow:
         elif known.status == "paused" and self._moving:
             self._ready.add(scope, node)
         elif node_id in self._due:
-            self._due.remove(node_id)
             self._come_due(node_id, scope, node, known)
         return []
 
@@ -417,15 +418,15 @@ class Flow:
         known, scope = self.state.node(node_id), self._scopes.get(paths.prefix(node_id))
         if known.status != status:
             return
-        if scope is None:
-            self._due.add(node_id)  # its scope is on the way
-        else:
+        self._due.add(node_id)
+        if scope is not None:  # else it is on the way
             self._come_due(node_id, scope, self.node(node_id), known)
 
     def _come_due(self, node_id: str, scope: Scope, node: Node, known: NodeState) -> None:
         if known.status == "retrying":
-            self._ready.add(scope, node)
+            self._ready.add(scope, node)  # due until it starts, for a pause may come before that
         else:
+            self._due.discard(node_id)
             error = ErrorDetail("timeout", "no signal came in time", retryable=True)
             self._attempt_failed(scope, node, Failed(error), self._elapsed(node_id))
 
@@ -535,7 +536,7 @@ class Flow:
         self._next(opening)
 
     def _rest(self, opening: Opening) -> float:
-        """Seconds to wait before the round: since the item before it ended, pauses not counted; none if it has begun."""
+        """Seconds to wait before the round: from the end of the item before it, without pauses; none if it began."""
         if opening.opens is None or any(self._on_record(opening, opening.first)):
             return 0.0
         before = [known.finished_at or 0.0 for known in self._on_record(opening, opening.first - 1)]

@@ -51,7 +51,7 @@ def make_executor(
     )
 
 
-def _context(  # noqa: PLR0913 - what makes up an attempt
+def _context(
     desk: RunDesk,
     state: RunState,
     node: Node,

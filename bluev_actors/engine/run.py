@@ -435,7 +435,8 @@ class Run(Supervisor[RunCommand]):
         signal = self._waits.next_signal(node_id)
         if signal is not None:
             self._timers.disarm_one(f"wait/{node_id}")
-            self._flow.signalled(node_id, signal.payload)
+            self._flow.signalled(node_id, signal[0])
+            self._waits.take(node_id)
 
     def _deliver_signals(self) -> None:
         """Give the nodes that wait what came while nothing was given to anybody."""

@@ -348,7 +348,7 @@ class RunHandle:
         Returns:
             None when there is no actor any more.
         """
-        if self._desk is None:
+        if self._desk is None or (self.ref is None and self.ended):
             await trio.lowlevel.checkpoint()
             return None
         if self._desk.journal.trouble is not None:

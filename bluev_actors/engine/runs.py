@@ -40,7 +40,7 @@ from bluev_actors.engine.run_handle import RunHandle
 from bluev_actors.engine.run_writer import RunWriter
 from bluev_actors.engine.secrets import RunSecrets, Secrets
 from bluev_actors.engine.store.records import line_of
-from bluev_actors.errors import ActorError, RefusedError, RunNotFoundError, StorageUnavailableError
+from bluev_actors.errors import ActorError, ActorStoppedError, RefusedError, RunNotFoundError, StorageUnavailableError
 from bluev_actors.workflows.run_events import (
     RUN_ENDED,
     TERMINAL_EVENTS,
@@ -145,9 +145,17 @@ class Runs:
             else:
                 handle.desk.params = verdict.params
                 self._active.add(handle.run_id)
-                await self._start_actor(handle, queued=False)
+                await self._take_up_one(handle)
+        self._admit()
         self._retain()
         await trio.lowlevel.checkpoint()
+
+    async def _take_up_one(self, handle: RunHandle) -> None:
+        try:
+            handle.begin(await self._supervising.ask(StartChild(run_spec(handle.desk)), timeout=30.0))
+        except ActorError as error:
+            self._fail(handle, f"its actor could not be started: {error}")
+            handle.begin(None)
 
     def _find_again(self, line: RunLine) -> RunHandle | None:
         """Hold a run of an earlier process; the answer is the handle of one that has not ended."""
@@ -455,8 +463,9 @@ class Runs:
         self.draining = self.suspended = True
         for hard, seconds in ((False, timeout), (True, self._longest_grace())):
             for handle in self._at_work():
-                if handle.ref is not None:
-                    handle.ref.tell(SuspendRun(hard), urgent=True)
+                with suppress(ActorStoppedError):  # it may be on its way out by itself
+                    if handle.ref is not None:
+                        handle.ref.tell(SuspendRun(hard), urgent=True)
             with trio.move_on_after(seconds):
                 for handle in self._at_work():
                     if handle.ref is not None:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from attrs import Factory, define
 
-from bluev_actors.engine.outcome import BodyEnd, Opens
 from bluev_actors.workflows import paths
 from bluev_actors.workflows.frontier import Frontier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bluev_actors.engine.outcome import BodyEnd, Opens
     from bluev_actors.workflows.graph import Node, Workflow
     from bluev_actors.workflows.kinds import Kinds
     from bluev_actors.workflows.run_events import ErrorDetail

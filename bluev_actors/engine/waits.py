@@ -13,7 +13,7 @@ from bluev_actors.engine.outcome import Waits
 from bluev_actors.workflows.kinds import NOTHING
 
 if TYPE_CHECKING:
-    from bluev_actors.engine.journal import Journal, Signal
+    from bluev_actors.engine.journal import Journal
     from bluev_actors.workflows.values import Json, JsonObject
 
 _NOTE: Final = "wait/"
@@ -43,10 +43,15 @@ class WaitDesk:
         note = self._journal.notes(self._run_id).get(_NOTE + node_id)
         return Waits(**note) if isinstance(note, dict) else None
 
-    def next_signal(self, node_id: str) -> Signal | None:
-        """Take the oldest signal for a node that fits what it waits for; one that does not is dropped."""
+    def next_signal(self, node_id: str) -> tuple[Json] | None:
+        """The oldest signal for a node that fits what it waits for; those before it that do not are dropped."""
         waits = self.of(node_id) or Waits()
-        while (signal := self._journal.take_signal(self._run_id, node_id)) is not None:
-            if waits.flaw(signal.payload) is None:
-                return signal
+        for payload in self._journal.signals(self._run_id).get(node_id, ()):
+            if waits.flaw(payload) is None:
+                return (payload,)
+            self.take(node_id)
         return None
+
+    def take(self, node_id: str) -> None:
+        """The oldest signal has been given to the node."""
+        self._journal.take_signal(self._run_id, node_id)

@@ -494,9 +494,11 @@ class NodeStatusUpdate(RunMessage):
         cached: with `completed`: the outputs are recorded ones.
         error: with `failed` and `retrying`: the error's text.
         error_detail: `code`, `message`, `retryable`, `error_id`.
-        next_at: with `retrying`: when the next attempt begins.
+        next_at: with `retrying`: when the next attempt begins; with `waiting`: when it waits no longer.
         reason: with `skipped`, `cancelled` and `waiting`: why.
         recovered: with `running`: it began before a crash and runs again.
+        opens: with `running`: its work is done by the nodes inside it.
+        path: of a node inside a body: the parts of its id, as in `["each", 3, "fetch"]`.
     """
 
     type: ClassVar[str] = "node_status_update"
@@ -511,6 +513,8 @@ class NodeStatusUpdate(RunMessage):
     next_at: str | None = None
     reason: str | None = None
     recovered: bool | None = None
+    opens: bool | None = None
+    path: tuple[str | int, ...] | None = None
 
 
 @frozen(kw_only=True)
@@ -523,6 +527,7 @@ class NodeLogMessage(RunMessage):
         level: `debug`, `info`, `warning` or `error`.
         message: the text.
         code: of lines about a node: a stable code.
+        path: of a node inside a body: the parts of its id.
     """
 
     type: ClassVar[str] = "node_log"
@@ -531,6 +536,7 @@ class NodeLogMessage(RunMessage):
     level: LogLevel
     message: str
     code: str | None = None
+    path: tuple[str | int, ...] | None = None
 
 
 @frozen(kw_only=True)
@@ -542,6 +548,7 @@ class NodeEventMessage(RunMessage):
         attempt: which attempt.
         name: the event's name.
         data: its value.
+        path: of a node inside a body: the parts of its id.
     """
 
     type: ClassVar[str] = "node_event"
@@ -549,6 +556,7 @@ class NodeEventMessage(RunMessage):
     attempt: int
     name: str
     data: Json
+    path: tuple[str | int, ...] | None = None
 
 
 @frozen(kw_only=True)
@@ -635,6 +643,7 @@ class NodeProgressMessage(ServerMessage):
         done: or so many...
         total: ...of so many.
         message: what it does now.
+        path: of a node inside a body: the parts of its id.
     """
 
     type: ClassVar[str] = "node_progress"
@@ -646,6 +655,7 @@ class NodeProgressMessage(ServerMessage):
     done: float | None = None
     total: float | None = None
     message: str | None = None
+    path: tuple[str | int, ...] | None = None
 
 
 @frozen(kw_only=True)

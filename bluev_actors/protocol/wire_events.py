@@ -23,6 +23,7 @@ from bluev_actors.protocol.messages import (
     WorkflowStopped,
 )
 from bluev_actors.protocol.references import shorten_declared, shorten_outputs, shorten_results
+from bluev_actors.workflows import paths
 from bluev_actors.workflows.run_events import (
     ErrorDetail,
     NodeCancelled,
@@ -91,6 +92,7 @@ def progress_message(run_id: str, workflow_id: str, progress: NodeProgress, at: 
         done=progress.done,
         total=progress.total,
         message=None if progress.message is None else sendable(progress.message),
+        path=_path(progress.node_id),
     )
 
 
@@ -173,7 +175,13 @@ class _Frame:
 
 
 def _status(frame: _Frame, status: NodeStatus, node_id: str, attempt: int, **more: Any) -> NodeStatusUpdate:  # noqa: ANN401 - the fields of the message
-    return NodeStatusUpdate(**frame.stamp, node_id=node_id, attempt=attempt, status=status, **more)
+    path = _path(node_id)
+    return NodeStatusUpdate(**frame.stamp, node_id=node_id, attempt=attempt, status=status, path=path, **more)
+
+
+def _path(node_id: str) -> tuple[str | int, ...] | None:
+    """The parts of an id inside a body; None outside of bodies, where they would say nothing new."""
+    return tuple(paths.split(node_id)) if "/" in node_id else None
 
 
 def _error(error: ErrorDetail) -> dict[str, Any]:
@@ -208,7 +216,8 @@ def _run_stopped(event: RunStopped, frame: _Frame) -> RunEventMessage:
 
 
 def _node_started(event: NodeStarted, frame: _Frame) -> RunEventMessage:
-    return _status(frame, "running", event.node_id, event.attempt, recovered=event.recovered or None)
+    flags = {"recovered": event.recovered or None, "opens": event.opens or None}
+    return _status(frame, "running", event.node_id, event.attempt, **flags)
 
 
 def _node_completed(event: NodeCompleted, frame: _Frame) -> RunEventMessage:
@@ -227,7 +236,8 @@ def _node_retrying(event: NodeRetrying, frame: _Frame) -> RunEventMessage:
 
 
 def _node_waiting(event: NodeWaiting, frame: _Frame) -> RunEventMessage:
-    return _status(frame, "waiting", event.node_id, event.attempt, reason=event.reason)
+    next_at = None if event.until is None else rfc3339(event.until)
+    return _status(frame, "waiting", event.node_id, event.attempt, reason=event.reason, next_at=next_at)
 
 
 def _node_paused(event: NodePaused, frame: _Frame) -> RunEventMessage:
@@ -250,12 +260,18 @@ def _node_log(event: NodeLog, frame: _Frame) -> RunEventMessage:
         level=event.level,
         message=sendable(event.message),
         code=event.code,
+        path=_path(event.node_id),
     )
 
 
 def _node_emitted(event: NodeEmitted, frame: _Frame) -> RunEventMessage:
     return NodeEventMessage(
-        **frame.stamp, node_id=event.node_id, attempt=event.attempt, name=event.name, data=event.data
+        **frame.stamp,
+        node_id=event.node_id,
+        attempt=event.attempt,
+        name=event.name,
+        data=event.data,
+        path=_path(event.node_id),
     )
 
 
@@ -292,7 +308,7 @@ def _detail(message: NodeStatusUpdate | WorkflowFailed) -> ErrorDetail:
 
 
 def _to_started(message: NodeStatusUpdate) -> RunEvent:
-    return NodeStarted(message.node_id, message.attempt, message.recovered or False)
+    return NodeStarted(message.node_id, message.attempt, message.recovered or False, message.opens or False)
 
 
 def _to_completed(message: NodeStatusUpdate) -> RunEvent:
@@ -308,12 +324,17 @@ def _to_retrying(message: NodeStatusUpdate) -> RunEvent:
     return NodeRetrying(message.node_id, message.attempt, _detail(message), next_at)
 
 
+def _to_waiting(message: NodeStatusUpdate) -> RunEvent:
+    until = None if message.next_at is None else from_rfc3339(message.next_at)
+    return NodeWaiting(message.node_id, message.attempt, message.reason, until)
+
+
 _FROM_STATUS: Final[dict[str, Callable[[NodeStatusUpdate], RunEvent]]] = {
     "running": _to_started,
     "completed": _to_completed,
     "failed": _to_failed,
     "retrying": _to_retrying,
-    "waiting": lambda message: NodeWaiting(message.node_id, message.attempt, message.reason),
+    "waiting": _to_waiting,
     "paused": lambda message: NodePaused(message.node_id, message.attempt),
     "skipped": lambda message: NodeSkipped(message.node_id, message.reason or ""),
     "cancelled": lambda message: NodeCancelled(message.node_id, message.attempt, message.reason or ""),

@@ -68,7 +68,7 @@ class Bodies:
         raw = node.params.get(BODY)
         if is_object(raw):
             inner = findings.inside(path, node.id)
-            return self._enter(None, raw, path, library, inner)
+            return self._enter(None, raw, library, inner)
         if isinstance(raw, str):
             return self._find(node, raw, path, library, findings)
         if BODY in node.params:
@@ -96,13 +96,13 @@ class Bodies:
     ) -> Parsing | None:
         graph = there.graphs[key[1]]
         if is_object(graph):
-            return self._enter(key, graph, path, there, there.findings.inside(f"workflows.{key[1]}", None))
+            return self._enter(key, graph, there, there.findings.inside(f"workflows.{key[1]}", None))
         message = f"the workflow {quoted(key[1])} has to be an object, not {quoted(graph)}"
         findings.error(GraphProblem("invalid_field_type", message, path, node.id))
         return None
 
     def _enter(
-        self, key: tuple[int, str] | None, document: JsonObject, path: str, outer: Library, findings: Findings
+        self, key: tuple[int, str] | None, document: JsonObject, outer: Library, findings: Findings
     ) -> Parsing | None:
         if len(self._around) >= DEEPEST:
             message = f"at most {DEEPEST} bodies may stand inside one another"

@@ -138,8 +138,10 @@ def fires(rule: TriggerRule, delivered: int, *, failed: bool, dead: bool) -> boo
 
 
 def _rule(node: Node, kinds: Kinds) -> TriggerRule:
-    kind = kinds.get(node.type)  # a run whose node types are gone is loaded too, to be failed
-    return node.trigger_rule or ("all_success" if kind is None else kind.trigger_rule)
+    if node.trigger_rule is not None:
+        return node.trigger_rule
+    # A run whose node types are gone is loaded too, to be failed.
+    return kinds[node.type].trigger_rule if node.type in kinds else "all_success"
 
 
 def _note_dead(tally: _Tally, cause: str) -> None:

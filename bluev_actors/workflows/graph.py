@@ -8,7 +8,7 @@ The wire calls edges `connections`; in this code a connection is a socket.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping  # noqa: TC003 - as above
 from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias
 

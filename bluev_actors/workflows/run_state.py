@@ -137,10 +137,8 @@ class RunState:
 
     def time_between(self, since: float, until: float) -> float:
         """Seconds between two times, pauses not counted."""
-        stood_still = sum(
-            max(0.0, min(until, until if pause.until is None else pause.until) - max(since, pause.at))
-            for pause in self.pauses
-        )
+        ends = [until if pause.until is None else min(until, pause.until) for pause in self.pauses]
+        stood_still = sum(max(0.0, end - max(since, pause.at)) for end, pause in zip(ends, self.pauses, strict=True))
         return max(0.0, until - since - stood_still)
 
     def seconds_left(self, node_id: str, now: float) -> float:
@@ -320,12 +318,19 @@ def _node_failed(state: RunState, event: NodeFailed, at: float) -> None:
     node.error, node.outputs, node.finished_at = event.error, event.outputs, at
 
 
-def _node_retrying(state: RunState, event: NodeRetrying, _at: float) -> None:
+def _node_retrying(state: RunState, event: NodeRetrying, at: float) -> None:
     opened = event.node_id in state.open
     node = _touch(state, event.node_id, "retrying", event.attempt)
-    node.error, node.next_at = event.error, event.next_at
+    node.error, node.next_at = event.error, _as_of_the_pause(state, event.next_at, at)
     if opened:
         _drop_what_did_not_complete(state, event.node_id)
+
+
+def _as_of_the_pause(state: RunState, due: float | None, at: float) -> float | None:
+    """When a wait that begins in a pause would have been due if it had begun with the pause, which is added later."""
+    if due is None or not state.pauses or state.pauses[-1].until is not None:
+        return due
+    return due - (at - state.pauses[-1].at)
 
 
 def _drop_what_did_not_complete(state: RunState, node_id: str) -> None:
@@ -337,9 +342,9 @@ def _drop_what_did_not_complete(state: RunState, node_id: str) -> None:
         state.open.pop(nested, None)
 
 
-def _node_waiting(state: RunState, event: NodeWaiting, _at: float) -> None:
+def _node_waiting(state: RunState, event: NodeWaiting, at: float) -> None:
     node = _touch(state, event.node_id, "waiting", event.attempt)
-    node.reason, node.next_at = event.reason, event.until
+    node.reason, node.next_at = event.reason, _as_of_the_pause(state, event.until, at)
 
 
 def _node_paused(state: RunState, event: NodePaused, _at: float) -> None:

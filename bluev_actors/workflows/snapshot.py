@@ -23,7 +23,8 @@ def snapshot(state: RunState) -> JsonObject:
         "state": state.status,
         "seq": state.seq,
         "cursor": str(state.cursor),
-        "nodes": {node_id: _node(it) for node_id, it in state.nodes.items() if it.status != "pending"},
+        "nodes": {node_id: _node(it) for node_id, it in state.nodes.items() if it.status != "pending"}
+        | {node_id: {**_node(state.nodes[node_id]), "opens": True} for node_id in state.open},
         **_given(
             started_at=_time(state.started_at) if state.seq else None,
             finished_at=_time(state.finished_at),
@@ -50,7 +51,9 @@ def load_snapshot(text: JsonObject) -> RunState:
     state.results, state.outputs, state.summary = text.get("results"), text.get("outputs"), text.get("summary")
     state.error = _load_error(text)
     state.nodes = {node_id: _load_node(node_id, node) for node_id, node in text["nodes"].items()}
-    state.in_flight = {node_id: None for node_id, node in state.nodes.items() if node.status == "running"}
+    running = [node_id for node_id, node in state.nodes.items() if node.status == "running"]
+    state.open = {node_id: None for node_id in running if text["nodes"][node_id].get("opens")}
+    state.in_flight = {node_id: None for node_id in running if node_id not in state.open}
     return state
 
 

@@ -24,6 +24,8 @@ TOP: Final = 5
 MAX_TYPES: Final = 50
 MAX_PAUSES: Final = 50
 MAX_ERROR_TEXT: Final = 500
+UNKNOWN_TYPE: Final = "?"
+"""Stands for the type of a node that the graph does not have."""
 _STATUSES: Final = (
     "pending",
     "running",
@@ -173,7 +175,7 @@ def _per_type(state: RunState, workflow: Workflow) -> JsonObject:
     types = _types(workflow)
     for node_id, known in state.nodes.items():
         if known.first_started_at is not None:
-            type_ = types[paths.static(node_id)]
+            type_ = types.get(paths.static(node_id), UNKNOWN_TYPE)
             counts[type_] += 1
             seconds[type_] += known.duration  # type: ignore[assignment] # a counter of seconds counts in fractions
     return {name: {"count": count, "seconds": _seconds(seconds[name])} for name, count in counts.most_common(MAX_TYPES)}

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from attrs import Factory, frozen
 
-from bluev_actors.workflows.graph import Workflow
 from bluev_actors.workflows.interface import fill_in
 from bluev_actors.workflows.params import NodeParams
 from bluev_actors.workflows.parsing import Rules, parse_document
@@ -21,6 +20,7 @@ from bluev_actors.workflows.values import MAX_DEPTH, TOO_DEEP, JsonObject, find_
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from bluev_actors.workflows.graph import Workflow
     from bluev_actors.workflows.kinds import Kinds
     from bluev_actors.workflows.values import Json
 

@@ -270,3 +270,29 @@ def test_a_terminal_gets_a_picture(
     assert drawn.index("\x1b[?25l") < drawn.index("\x1b[?25h")
     assert drawn.endswith("then: out = null\r\n")
     assert "✓" in drawn or "+" in drawn
+
+
+# --- what it is run with ----------------------------------------------------------------------------------------
+
+
+def test_a_folder_and_a_secret(
+    type_in: Callable[..., Result], write: Callable[[Json], str], documents: Documents, tmp_path: Path
+) -> None:
+    """The flags of the daemon, for a run in this process; what was run is kept, and the secret is not."""
+    (tmp_path / "secrets.toml").write_text("token = 'a long secret'")
+    text = {"id": "a", "type": "log", "params": {"message": {"$secret": "token"}}}
+    words = ["--data-dir", tmp_path / "runs", "--secrets-file", tmp_path / "secrets.toml"]
+    assert type_in("run", write(documents.chain(text)), *words).exit_code == 0
+    kept = b"".join(file.read_bytes() for file in (tmp_path / "runs").iterdir())
+    assert b"chain" in kept
+    assert b"a long secret" not in kept
+
+
+def test_a_daemon_has_its_own(
+    type_in: Callable[..., Result], write: Callable[[Json], str], documents: Documents
+) -> None:
+    """Nobody is to think that a folder of theirs is used there."""
+    words = ["--url", "http://127.0.0.1:1", "--data-dir", "x", "--allow", "python"]
+    shown = type_in("run", write(documents.hello()), *words)
+    assert shown.exit_code == 2
+    assert "--data-dir, --allow is for a run in this process" in shown.stderr

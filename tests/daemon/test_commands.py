@@ -90,14 +90,14 @@ async def test_a_run_that_came_and_went_has_its_first_event_all_the_same(kept_ru
     """A short run may be over, and even forgotten, when its start is answered."""
     settings = Settings(runs=RuntimeLimits(history=1, kept_runs=kept_runs))
     async with open_daemon(settings=settings) as daemon:
-        hinted = {**QUICK, "nodes": [{**step("a", "constant", value=1), "cache": "by_inputs"}]}
+        hinted = workflow("hinted", {**step("a", "noop"), "disabled": True}, step("b", "noop"), edges=["a.out -> b.in"])
         run = await daemon.runtime.start(hinted)
         await run.result()
         for _ in range(2):
             await (await daemon.runtime.start(SLOW)).result()
         reply = commands.first_event(daemon.hub, run, "mine")
         assert (reply.run_id, reply.seq, reply.cursor, reply.request_id) == (run.run_id, 1, None, "mine")
-        assert [warning["code"] for warning in reply.warnings or ()] == ["not_supported_yet"]
+        assert [warning["code"] for warning in reply.warnings or ()] == ["disabled_dependency"]
 
 
 async def test_validation_says_errors_and_warnings() -> None:

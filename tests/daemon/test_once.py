@@ -9,8 +9,9 @@ import trio
 import trio.testing
 from attrs import define, field
 
-from bluev_actors.daemon.once import Answer, Once, digest
-from bluev_actors.engine.requests import RequestLog
+from bluev_actors.daemon.once import Once, digest
+from bluev_actors.engine.journal import MemoryJournal, RunRecord
+from bluev_actors.engine.requests import Answered
 from bluev_actors.errors import ProtocolError
 from bluev_actors.protocol.messages import (
     ControlStatus,
@@ -18,10 +19,10 @@ from bluev_actors.protocol.messages import (
     ExecuteWorkflow,
     WorkflowControlResponse,
 )
+from bluev_actors.workflows.graph import Node, Workflow
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
+    from bluev_actors.daemon.once import Act, Remember
     from bluev_actors.workflows.control import Action
 
 NOW = "2026-01-01T00:00:00.000000Z"
@@ -40,19 +41,28 @@ class Deeds:
     done: int = 0
     gate: trio.Event = field(factory=trio.Event)
 
-    def act(self, request: ControlWorkflow) -> Callable[[], Awaitable[Answer[WorkflowControlResponse]]]:
+    def act(self, request: ControlWorkflow) -> Act[WorkflowControlResponse]:
         """Do what a request asks for, once the gate is open."""
 
-        async def act() -> Answer[WorkflowControlResponse]:
+        async def act(remember: Remember[WorkflowControlResponse]) -> WorkflowControlResponse:
             self.done += 1
             await self.gate.wait()
             status: ControlStatus = "acknowledged" if self.accepted else "rejected"
             reply = WorkflowControlResponse(
                 timestamp=NOW, request_id=request.request_id, action=request.action, status=status, run_id="r"
             )
-            return Answer(reply, "r", self.accepted)
+            if self.accepted:
+                remember(reply, "r")
+            return reply
 
         return act
+
+
+def fresh() -> MemoryJournal:
+    """A journal that holds the run that all requests here are about."""
+    journal = MemoryJournal()
+    journal.open_run(RunRecord("r", Workflow("w", (Node("n", "noop"),)), {}, 0.0))
+    return journal
 
 
 @pytest.fixture
@@ -65,7 +75,7 @@ def deeds() -> Deeds:
 
 async def test_a_repetition_gets_the_first_answer(deeds: Deeds) -> None:
     """The same request in the same session does not act again, and says so."""
-    once, request = Once(RequestLog()), pause()
+    once, request = Once(fresh()), pause()
     first = await once.answer("s", request, deeds.act(request))
     again = await once.answer("s", request, deeds.act(request))
     assert (first.duplicate, again.duplicate) == (None, True)
@@ -75,7 +85,7 @@ async def test_a_repetition_gets_the_first_answer(deeds: Deeds) -> None:
 
 async def test_without_a_request_id_everything_acts(deeds: Deeds) -> None:
     """Who gives no id asks for it twice."""
-    once, request = Once(RequestLog()), pause(None)
+    once, request = Once(fresh()), pause(None)
     for _ in range(2):
         assert (await once.answer("s", request, deeds.act(request))).duplicate is None
     assert deeds.done == 2
@@ -83,7 +93,7 @@ async def test_without_a_request_id_everything_acts(deeds: Deeds) -> None:
 
 async def test_ids_belong_to_their_session(deeds: Deeds) -> None:
     """Two sessions may count their requests alike."""
-    once, request = Once(RequestLog()), pause()
+    once, request = Once(fresh()), pause()
     await once.answer("s", request, deeds.act(request))
     await once.answer("t", request, deeds.act(request))
     assert deeds.done == 2
@@ -91,7 +101,7 @@ async def test_ids_belong_to_their_session(deeds: Deeds) -> None:
 
 async def test_another_content_is_a_conflict(deeds: Deeds) -> None:
     """An id that was used for something else is an error of its own."""
-    once = Once(RequestLog())
+    once = Once(fresh())
     await once.answer("s", pause(), deeds.act(pause()))
     with pytest.raises(ProtocolError) as caught:
         await once.answer("s", pause(action="stop"), deeds.act(pause(action="stop")))
@@ -100,7 +110,7 @@ async def test_another_content_is_a_conflict(deeds: Deeds) -> None:
 
 async def test_what_was_refused_may_be_tried_again() -> None:
     """Only what was accepted is remembered."""
-    refusing, accepting, once = Deeds(accepted=False), Deeds(), Once(RequestLog())
+    refusing, accepting, once = Deeds(accepted=False), Deeds(), Once(fresh())
     refusing.gate.set()
     accepting.gate.set()
     first = await once.answer("s", pause(), refusing.act(pause()))
@@ -110,7 +120,7 @@ async def test_what_was_refused_may_be_tried_again() -> None:
 
 async def test_a_repetition_waits_for_the_first() -> None:
     """Two connections ask the same at the same time: one acts, both are answered."""
-    deeds, once, answers = Deeds(), Once(RequestLog()), list[bool | None]()
+    deeds, once, answers = Deeds(), Once(fresh()), list[bool | None]()
 
     async def ask() -> None:
         reply = await once.answer("s", pause(), deeds.act(pause()))
@@ -127,7 +137,7 @@ async def test_a_repetition_waits_for_the_first() -> None:
 
 async def test_one_that_was_cancelled_leaves_the_way_free(deeds: Deeds) -> None:
     """A request that never came to an answer is not waited for, for ever."""
-    stuck, once = Deeds(), Once(RequestLog())
+    stuck, once = Deeds(), Once(fresh())
     with trio.move_on_after(0):
         await once.answer("s", pause(), stuck.act(pause()))
     assert (await once.answer("s", pause(), deeds.act(pause()))).duplicate is None
@@ -148,7 +158,24 @@ def test_the_digest_tells_messages_apart() -> None:
 
 async def test_an_answer_that_cannot_be_read_back_is_a_bug(deeds: Deeds) -> None:
     """What is kept is a message; anything else must not be sent to a client as if it were one."""
-    log = RequestLog()
-    log.remember("s", "one", digest(pause()), {"type": "nonsense"}, "r")
+    journal = fresh()
+    journal.remember_request("s", "one", Answered(digest(pause()), {"type": "nonsense"}, "r"))
     with pytest.raises(TypeError, match="is no message"):
-        await Once(log).answer("s", pause(), deeds.act(pause()))
+        await Once(journal).answer("s", pause(), deeds.act(pause()))
+
+
+async def test_what_has_acted_is_remembered_though_the_answer_never_left() -> None:
+    """Who is cut off after the deed and asks again, over whatever connection, does not do it twice."""
+    journal, request = fresh(), pause()
+    deeds = Deeds()
+
+    async def act(remember: Remember[WorkflowControlResponse]) -> WorkflowControlResponse:
+        deeds.gate.set()
+        reply = await deeds.act(request)(remember)
+        await trio.sleep_forever()
+        return reply
+
+    with trio.move_on_after(0):
+        await Once(journal).answer("s", request, act)
+    again = await Once(journal).answer("s", request, act)
+    assert (again.status, again.duplicate, deeds.done) == ("acknowledged", True, 1)

@@ -29,6 +29,8 @@ class NotedPort:
     said: list[NodeLog | NodeEmitted] = Factory(list[NodeLog | NodeEmitted])
     shown: list[NodeProgress] = Factory(list[NodeProgress])
     saved: list[Any] = Factory(list[Any])
+    remarks: list[NodeLog] = Factory(list[NodeLog])
+    disk: float = 0.0
 
     def say(self, event: NodeLog | NodeEmitted) -> None:
         """Note a line or a named event."""
@@ -42,6 +44,19 @@ class NotedPort:
         """Note a checkpoint."""
         assert node_id == "a"
         self.saved.append(state)
+
+    def remark(self, line: NodeLog) -> None:
+        """Note a line about the node."""
+        self.remarks.append(line)
+
+    def mask(self, text: str) -> str:
+        """Cover one word."""
+        return text.replace("secret", "***")
+
+    async def stored(self) -> None:
+        """Wait for a disk that takes its time."""
+        await trio.lowlevel.checkpoint()
+        await trio.sleep(self.disk)
 
     def now(self) -> float:
         """A time."""
@@ -59,6 +74,7 @@ def ctx(port: NotedPort) -> NodeContext:
     """The second attempt of node `a`."""
     return NodeContext(
         node=Node("a", "noop"),
+        node_id="a",
         run_id="run",
         workflow_id="workflow",
         attempt=2,
@@ -73,6 +89,7 @@ def ctx(port: NotedPort) -> NodeContext:
 def test_who_it_is(ctx: NodeContext) -> None:
     """A node knows its name; its key is the same for each attempt."""
     assert (ctx.node_id, ctx.idempotency_key, ctx.now()) == ("a", "run/a", 42.0)
+    assert (ctx.round, ctx.finished, ctx.fingerprint, ctx.pausable) == (0, (), None, False)
 
 
 def test_what_it_is_given(ctx: NodeContext) -> None:
@@ -202,6 +219,76 @@ async def test_a_kill_cuts_clean_ups_short(ctx: NodeContext) -> None:
     assert trio.current_time() == 1
     await tidy_up()
     assert trio.current_time() == 1
+
+
+async def test_only_a_kill_ends_the_wait_for_what_cannot_be_cancelled(ctx: NodeContext) -> None:
+    """Neither the time nor a cancellation does; after a kill nobody begins to wait."""
+    waited: list[float] = []
+
+    async def wait() -> None:
+        with ctx.until_killed():
+            await trio.sleep(100)
+        waited.append(trio.current_time())
+
+    with trio.move_on_after(5):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait)
+            await trio.sleep(1)
+            nursery.cancel_scope.cancel()
+    assert waited == [100]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wait)
+        await trio.sleep(1)
+        ctx.end_grace()
+    await wait()
+    assert waited == [100, 101, 101]
+
+
+async def test_what_the_operator_says_about_it(ctx: NodeContext, port: NotedPort) -> None:
+    """A remark is a line of its own kind; secrets are covered by whoever asks for it."""
+    ctx.remark("holds up everybody \ud800", "node_stalled")
+    assert port.remarks == [NodeLog("a", 2, "warning", "holds up everybody \\ud800", "node_stalled")]
+    assert ctx.mask("a secret") == "a ***"
+
+
+async def test_a_checkpoint_waits_for_the_disk(ctx: NodeContext, port: NotedPort) -> None:
+    """Where it returns, the state is stored; `save` does not wait."""
+    port.disk = 3
+    ctx.save(1)
+    assert trio.current_time() == 0
+    await ctx.checkpoint(2)
+    assert trio.current_time() == 3
+    assert port.saved == [1, 2]
+
+
+async def test_no_checkpoint_is_kept_of_what_ends(ctx: NodeContext, port: NotedPort) -> None:
+    """Nothing will go on from it; not even what is no JSON is complained about."""
+    ctx.end_checkpoints()
+    ctx.save(1)
+    await ctx.checkpoint(object())
+    assert port.saved == []
+
+
+def test_who_cannot_stand_still_does_not(ctx: NodeContext) -> None:
+    """Outside of its block a node says that it cannot, and to let it go on changes nothing."""
+    assert not ctx.suspend()
+    ctx.resume()
+
+
+def test_standing_still(ctx: NodeContext) -> None:
+    """Inside of its block a node does as it has said, and not any more when the block is left, however that happens."""
+    done: list[str] = []
+
+    def visit() -> None:
+        with ctx.standstill(lambda: done.append("stop"), lambda: done.append("go")):
+            assert ctx.suspend()
+            ctx.resume()
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        visit()
+    assert done == ["stop", "go"]
+    assert not ctx.suspend()
 
 
 async def test_it_speaks_from_a_thread(ctx: NodeContext, port: NotedPort, running_clock: MockClock) -> None:

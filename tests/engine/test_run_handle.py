@@ -13,6 +13,7 @@ from bluev_actors.engine.node_types import node
 from bluev_actors.engine.nodes.examples import example, step
 from bluev_actors.engine.run_handle import CONTROL_TIMEOUT, RunHandle
 from bluev_actors.engine.runtime import open_runtime
+from bluev_actors.engine.store.records import line_of
 from bluev_actors.errors import (
     ActorRestartingError,
     HistoryExpiredError,
@@ -26,12 +27,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bluev_actors.engine.context import NodeContext
+    from bluev_actors.engine.run_desk import RunDesk
     from bluev_actors.engine.runtime import Runtime
     from bluev_actors.workflows.run_events import Recorded
     from bluev_actors.workflows.values import JsonObject
     from tests.engine.conftest import OpenBench
 
 SLEEP: JsonObject = example("w", {"a": step("delay", {"seconds": 10}), "b": step("noop")}, "a.out -> b.in")
+
+
+def handle_of(desk: RunDesk) -> RunHandle:
+    """A handle that no runtime knows."""
+
+    def load(_handle: RunHandle) -> RunDesk:
+        return desk
+
+    return RunHandle(line_of(desk.record), load, lambda _after: trio.Event(), desk)
 
 
 async def test_what_it_knows(bench: OpenBench) -> None:
@@ -54,15 +65,13 @@ async def test_a_run_without_an_actor(bench: OpenBench) -> None:
     """Before the first incarnation it is queued, and there is nothing to sum up; a control says that it never began."""
     async with bench() as runtime:
         desk = (await runtime.start(SLEEP)).desk
-        run = RunHandle(evolve(desk, writer=None), lambda _after: trio.Event())
-        assert run.state.status == "queued"
-        assert run.summary() == {}
+        run = handle_of(evolve(desk, writer=None))
+        assert (run.status, run.state.status, run.ended) == ("queued", "queued", False)
+        assert run.summary()["state"] == "queued"
         run.begin(None)
         with pytest.raises(RunNotFoundError, match="never began"):
             await run.stop()
-        nobody = RunHandle(
-            evolve(desk, writer=None, record=evolve(desk.record, run_id="nobody")), lambda _after: trio.Event()
-        )
+        nobody = handle_of(evolve(desk, writer=None, record=evolve(desk.record, run_id="nobody")))
         with pytest.raises(RunNotFoundError, match="nobody"):
             await nobody.result()
 
@@ -219,7 +228,7 @@ async def test_two_resumes_race(bench: OpenBench) -> None:
             nursery.start_soon(run.resume)
             nursery.start_soon(run.resume)
         await run.result()
-        assert sum(it.event == RunStatusChanged("running") for it in run.history()) == 1
+        assert sum(it.event == RunStatusChanged("running", by="") for it in run.history()) == 1
 
 
 async def test_a_run_that_never_comes_back(bench: OpenBench, monkeypatch: pytest.MonkeyPatch) -> None:

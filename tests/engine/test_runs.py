@@ -7,16 +7,20 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from bluev_actors.actors import LookUp
+from bluev_actors.engine.admission import Admission
+from bluev_actors.engine.cache import OutputCache
 from bluev_actors.engine.journal import MemoryJournal, RunRecord
 from bluev_actors.engine.limits import RuntimeLimits
 from bluev_actors.engine.node_types import Catalogue
 from bluev_actors.engine.nodes import BUILT_INS
 from bluev_actors.engine.nodes.examples import example, step
+from bluev_actors.engine.requests import Answered
 from bluev_actors.engine.runs import Runs, new_run_id
 from bluev_actors.errors import RefusedError, RunFailedError, RunNotFoundError, RunStoppedError
 from bluev_actors.faultpoints import armed
 from bluev_actors.workflows.graph import Node, Workflow
 from bluev_actors.workflows.options import RunOptions
+from bluev_actors.workflows.validation import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -255,7 +259,7 @@ async def test_forgetting(bench: OpenBench) -> None:
     """An ended run can be forgotten, with what was asked about it; a live one cannot."""
     async with bench() as runtime:
         run = await runtime.start(sleep())
-        runtime.requests.remember("session", "request", b"", {}, run.run_id)
+        runtime.journal.remember_request("session", "request", Answered(b"", {}, run.run_id))
         with pytest.raises(RefusedError) as caught:
             runtime.forget(run.run_id)
         assert caught.value.code == "run_is_live"
@@ -265,7 +269,7 @@ async def test_forgetting(bench: OpenBench) -> None:
             runtime.forget(run.run_id)
         with pytest.raises(RunNotFoundError):
             runtime.find(workflow_id="w")
-        assert runtime.requests.find("session", "request") is None
+        assert runtime.journal.find_request("session", "request") is None
         one, other = await runtime.start(sleep()), await runtime.start(sleep(), options=if_running("concurrent"))
         await one.result()
         await other.result()
@@ -385,10 +389,20 @@ async def test_a_run_that_was_given_up_before_it_began(bench: OpenBench, monkeyp
 
 async def test_nothing_starts_without_a_supervisor() -> None:
     """Runs that are not attached to a system refuse what comes."""
-    runs = Runs(MemoryJournal(), Catalogue(BUILT_INS), RuntimeLimits(), lambda: 0.0, print)
+    journal = MemoryJournal()
+    runs = Runs(
+        journal=journal,
+        catalogue=Catalogue(BUILT_INS),
+        limits=RuntimeLimits(),
+        now=lambda: 0.0,
+        show_progress=print,
+        check=lambda _record: Verdict(None),
+        admission=Admission(lambda: 0.0),
+        cache=OutputCache(journal, lambda: 0.0, None),
+    )
     record = RunRecord("r", Workflow("w", (Node("a", "noop"),)), {}, 0.0)
     with pytest.raises(RefusedError) as caught:
-        await runs.start(record, {}, {})
+        await runs.start(record, {}, {}, {})
     assert caught.value.code == "unavailable"
 
 

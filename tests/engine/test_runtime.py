@@ -12,7 +12,7 @@ from bluev_actors.engine.node_types import Catalogue, node
 from bluev_actors.engine.nodes import BUILT_INS
 from bluev_actors.engine.nodes.examples import example, step
 from bluev_actors.engine.runtime import LARGE, open_runtime
-from bluev_actors.errors import InvalidWorkflowError, NodeTypeError, RefusedError, RunStoppedError
+from bluev_actors.errors import InvalidWorkflowError, NodeError, NodeTypeError, RefusedError, RunStoppedError
 from bluev_actors.workflows.options import Rerun, RunOptions
 from bluev_actors.workflows.run_events import RunStarted
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bluev_actors.engine.run_handle import RunHandle
     from bluev_actors.workflows.run_events import NodeProgress
     from bluev_actors.workflows.values import JsonObject
-    from tests.engine.conftest import OpenBench
+    from tests.engine.conftest import OpenBench, TellStory
 
 HELLO: JsonObject = example("hello", {"a": step("constant", {"value": "hello"})})
 
@@ -114,13 +114,47 @@ async def test_the_first_event_is_there_when_start_returns(bench: OpenBench) -> 
         await run.result()
 
 
-@pytest.mark.parametrize("options", [RunOptions(rerun=Rerun(from_run="run-1")), RunOptions(use_cache=True)])
-async def test_what_this_version_does_not_do(bench: OpenBench, options: RunOptions) -> None:
-    """It is refused, and not silently left out."""
+async def test_there_is_no_run_to_run_again(bench: OpenBench) -> None:
+    """Who names one that is not held is told so, and nothing starts."""
     async with bench() as runtime:
         with pytest.raises(RefusedError) as caught:
-            await runtime.start(HELLO, options=options)
-        assert caught.value.code == "not_supported_yet"
+            await runtime.start(HELLO, options=RunOptions(rerun=Rerun(from_run="run-1")))
+        assert caught.value.code == "rerun_not_found"
+        assert runtime.list_runs() == []
+
+
+async def test_what_failed_runs_again(bench: OpenBench, story: TellStory) -> None:
+    """What an earlier run has done is taken over, and the new run says whose child it is."""
+    failed: list[str] = []
+
+    @node
+    async def once_broken() -> str:
+        if not failed:
+            failed.append("yes")
+            raise NodeError("not the first time")
+        return "done"
+
+    doc = example("w", {"a": step("constant", {"value": 1}), "b": step("once_broken")}, "a.done -> b.after")
+    async with bench(once_broken) as runtime:
+        old = await runtime.start(doc)
+        await old.when_ended()
+        assert old.status == "failed"
+        new = await runtime.start(doc, options=RunOptions(rerun=Rerun(from_run=old.run_id)))
+        assert await new.result() == {"b": {"value": "done"}}
+        assert story(new) == ["run started", "a completed", "b started", "b completed", "run completed"]
+        assert (new.state.parent_run_id, new.state.nodes["a"].cached) == (old.run_id, True)
+
+
+async def test_what_is_pure_may_be_taken_from_the_cache(bench: OpenBench) -> None:
+    """When the run says so; a second run that does not, works."""
+    doc = example("w", {"a": step("template", {"text": "hello"})})
+    async with bench() as runtime:
+        cached: list[bool] = []
+        for use_cache in (True, True, False):
+            run = await runtime.start(doc, options=RunOptions(use_cache=use_cache))
+            assert await run.result() == {"a": {"text": "hello"}}
+            cached.append(run.state.nodes["a"].cached)
+        assert cached == [False, True, False]
 
 
 async def test_a_large_document_is_checked_in_a_thread(bench: OpenBench, running_clock: MockClock) -> None:
@@ -249,5 +283,4 @@ async def test_a_runtime_says_what_it_is(bench: OpenBench) -> None:
         assert runtime.limits is limits
         assert isinstance(runtime.journal, MemoryJournal)
         assert len(list(runtime.catalogue)) == len(BUILT_INS)
-        assert runtime.requests.find("session", "request") is None
         assert [it.path for it in runtime.system.tree().walk()] == ["/", "/runs"]

@@ -37,6 +37,7 @@ class Terminal:
         command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m bluev_actors "$@"\n')
         command.chmod(0o755)
         paths = {"PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+        paths["XDG_STATE_HOME"] = str(folder / "state")  # the runs of a page are none of the user's
         self.environment = os.environ | paths | {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "110"}
 
     def says(self, command: Command) -> str:

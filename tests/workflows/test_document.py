@@ -9,7 +9,7 @@ from hypothesis import given
 
 from bluev_actors.testing.strategies import json_objects, json_values
 from bluev_actors.workflows.document import DocumentReader
-from bluev_actors.workflows.graph import Edge, Node, RetryPolicy, Settings, WorkflowInput, WorkflowOutput
+from bluev_actors.workflows.graph import Edge, Node, Rate, RetryPolicy, Settings, WorkflowInput, WorkflowOutput
 from bluev_actors.workflows.problems import Findings
 
 if TYPE_CHECKING:
@@ -101,14 +101,26 @@ def test_a_message_says_what_would_be_right() -> None:
     assert problem.node_id == "a"
 
 
-def test_what_does_nothing_yet_is_said() -> None:
-    """Nobody is to believe that a limit holds which does not."""
+def test_a_node_may_name_a_limit_and_ask_for_the_cache() -> None:
+    """Both are read as they stand."""
     bench = Bench()
     raw = {"id": "a", "type": "x", "concurrency_key": "api", "cache": "by_inputs"}
-    assert bench.reader.read_node(raw, "n") == Node("a", "x")
-    assert bench.warnings == [("not_supported_yet", "n.concurrency_key"), ("not_supported_yet", "n.cache")]
+    assert bench.reader.read_node(raw, "n") == Node("a", "x", concurrency_key="api", cache="by_inputs")
     assert bench.reader.read_node({"id": "a", "type": "x", "cache": "never"}, "m") == Node("a", "x")
-    assert len(bench.warnings) == 2
+    assert bench.warnings == []
+
+
+def test_limits_by_key() -> None:
+    """How many at one time, and how often; what is no such thing is named with its key."""
+    bench = Bench()
+    raw = {"concurrency": {"api": 2, "b": 0}, "rates": {"api": {"limit": 5, "period": 1.5}, "c": 3, "d": {"limit": 1}}}
+    settings = bench.reader.read_settings(raw)
+    assert (settings.concurrency, settings.rates) == ({"api": 2}, {"api": Rate(5, 1.5)})
+    assert [(code, path) for code, path in bench.errors] == [
+        ("invalid_field_type", "settings.concurrency.b"),
+        ("invalid_field_type", "settings.rates.c"),
+        ("missing_field", "settings.rates.d.period"),
+    ]
 
 
 # --- unknown fields ---------------------------------------------------------------------------------------
@@ -218,13 +230,11 @@ def test_outputs_name_a_node_and_its_output() -> None:
     assert bench.errors == [("invalid_field_type", "o"), ("missing_field", "o.output")]
 
 
-def test_inner_workflows_are_not_done_yet() -> None:
-    """An empty object of them says nothing."""
+def test_inner_workflows_are_read_as_they_stand() -> None:
+    """Who looks for a body looks into them."""
     bench = Bench()
-    assert bench.reader.read_workflow({"nodes": [], "workflows": {}}) == {"nodes": []}
+    assert bench.reader.read_workflow({"nodes": [], "workflows": {"inner": {}}})["workflows"] == {"inner": {}}
     assert bench.warnings == []
-    assert "workflows" not in bench.reader.read_workflow({"nodes": [], "workflows": {"inner": {}}})
-    assert bench.warnings == [("not_supported_yet", "workflows")]
 
 
 @pytest.mark.parametrize(

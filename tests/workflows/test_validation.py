@@ -355,14 +355,11 @@ def test_what_has_no_effect_is_said(kinds: dict[str, NodeKind]) -> None:
     """In the order of the document, beside an accepted workflow."""
     document: JsonObject = {
         "workflows": {"inner": {}},
-        "nodes": [{"id": "a", "type": "noop", "cache": "by_inputs", "concurrency_key": "k", "timout": 3}],
+        "nodes": [{"id": "a", "type": "noop", "timout": 3}],
     }
     verdict = parse(document, kinds, inputs={})
     assert verdict.workflow is not None
     assert [(warning.code, warning.path) for warning in verdict.warnings] == [
-        ("not_supported_yet", "workflows"),
-        ("not_supported_yet", "nodes[0].cache"),
-        ("not_supported_yet", "nodes[0].concurrency_key"),
         ("unknown_field", "nodes[0].timout"),
     ]
 

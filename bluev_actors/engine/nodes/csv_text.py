@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from bluev_actors.workflows.values import Json, JsonObject
 
 _BOM: Final = "\ufeff"
-_NO_DELIMITERS: Final = '"\r\n'
+_SPECIAL: Final = frozenset('"\r\n')
 _NO_ROW: Final[tuple[int, list[str]]] = (0, [])
 _PARSE: Final = "csv_parse"
 _FORMAT: Final = "csv_format"
 
 
 def _delimiter_flaw(delimiter: str) -> str | None:
-    if len(delimiter) == 1 and delimiter not in _NO_DELIMITERS:
+    if len(delimiter) == 1 and delimiter not in _SPECIAL:
         return None
     return "it has to be one character, and neither a quote nor the end of a line"
 
@@ -143,13 +143,26 @@ async def csv_format(ctx: NodeContext, rows: Json) -> JsonObject:
     table, columns = listed_input(_FORMAT, "rows", rows), ctx.params.get("columns")
     if columns is None:
         columns = await _columns(table)
+    delimiter: str = ctx.params["delimiter"]
     text = io.StringIO(newline="")
-    writer = csv.writer(text, delimiter=ctx.params["delimiter"], lineterminator="\n")
     if columns and ctx.params["header"]:
-        writer.writerow(columns)
+        text.write(_line(columns, delimiter))
     async for piece in in_turns(enumerate(table)):
-        writer.writerows(_fields(columns, index, row) for index, row in piece)
+        text.writelines(_line(_fields(columns, index, row), delimiter) for index, row in piece)
     return {"text": text.getvalue()}
+
+
+def _line(fields: Sequence[str], delimiter: str) -> str:
+    """A line of the table; Python's own writer would leave a lone carriage return without quotes."""
+    if [*fields] == [""]:
+        return '""\n'  # An empty line is no row.
+    return delimiter.join(_quoted(field, delimiter) for field in fields) + "\n"
+
+
+def _quoted(field: str, delimiter: str) -> str:
+    if delimiter in field or not _SPECIAL.isdisjoint(field):
+        return '"' + field.replace('"', '""') + '"'
+    return field
 
 
 async def _columns(table: list[Json]) -> list[str]:

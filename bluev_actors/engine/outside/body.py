@@ -31,6 +31,11 @@ class Body:
         """Whether there is any use in what follows."""
         return not self.overflowed and self._flaw is None
 
+    @property
+    def kept(self) -> int:
+        """The bytes that are held."""
+        return len(self._kept)
+
     def take(self, piece: bytes) -> None:
         """Take the next piece."""
         if not self.wants_more:
@@ -45,13 +50,15 @@ class Body:
             self._flaw = "the body is not packed as it says"
 
     def _unpack(self, unpacker: zlib._Decompress, piece: bytes) -> None:  # pyright: ignore[reportPrivateUsage] - typeshed has no other name for it
-        self._keep(unpacker.decompress(piece, _PIECE))
-        while unpacker.unconsumed_tail and not self.overflowed:
-            self._keep(unpacker.decompress(unpacker.unconsumed_tail, _PIECE))
+        while piece and not unpacker.eof and not self.overflowed:
+            self._keep(unpacker.decompress(piece, _PIECE))
+            piece = unpacker.unconsumed_tail
+        if unpacker.unused_data or (piece and unpacker.eof):
+            self._flaw = "something follows the packed body"
 
     def _keep(self, piece: bytes) -> None:
         self._kept += piece
-        self.overflowed = len(self._kept) > self._limit
+        self.overflowed = self.kept > self._limit
 
     def whole(self) -> bytes:
         """All of it, when its end has come.

@@ -122,7 +122,7 @@ class Commits:
         self._any, self._urgent = trio.Event(), trio.Event()
 
     async def _something(self) -> None:
-        if self._writer.graves and not self.open:
+        if self._writer.has_chores and not self.open:
             await trio.lowlevel.checkpoint()
             return
         await self._any.wait()
@@ -167,7 +167,7 @@ class Commits:
         try:
             if self._writer.log_is_long:
                 await self._perform(self._writer.shorten_log, math.inf)
-            if self._writer.graves:
+            if self._writer.has_chores:
                 await self._perform(self._writer.sweep, math.inf)
         except sqlite3.Error as error:
             _log.warning("a chore of the journal has to wait: %s", error)

@@ -96,13 +96,16 @@ class SqliteJournal(JournalBase):
 
     async def stored(self, cursor: int | None = None) -> None:
         """Wait until everything up to now is committed."""
-        open_, *at_hand = self._commits.batches()
-        if at_hand and (not open_ or (cursor is not None and _reaches(at_hand[0], cursor))):
-            await self._commits.stored(at_hand[0])
-        elif open_ and (cursor is None or cursor > self.cursor):
-            await self._commits.stored(open_)
-        else:
-            await trio.lowlevel.checkpoint()
+        await self._commits.stored(self._last_batch() if cursor is None else self._batch_with(cursor))
+
+    def _last_batch(self) -> Batch | None:
+        return next(filter(None, self._commits.batches()), None)
+
+    def _batch_with(self, cursor: int) -> Batch | None:
+        if cursor <= self.cursor:
+            return None
+        at_hand = self._commits.at_hand
+        return at_hand if at_hand is not None and _reaches(at_hand, cursor) else self._commits.open
 
     async def backup(self, path: str | os.PathLike[str]) -> None:
         """Copy the journal to a new file, as it is at one moment; see `back_up`.

@@ -21,6 +21,8 @@ SWEEP_EVENTS: Final = 2_000
 """How many events of a forgotten run are deleted in one transaction."""
 VACUUM_PAGES: Final = 1_000
 """How many empty pages are given back to the system at a time."""
+SPARE_PAGES: Final = 256
+"""How many empty pages the file may keep for what comes next."""
 LOG_BYTES: Final = 8 * 1024 * 1024
 """About how large the write-ahead log may grow before what it has is carried into the file proper."""
 COMMIT_BYTES: Final = 6 * 4096
@@ -41,6 +43,7 @@ class StoreWriter:
         self._path = path
         self._sync: Sync = sync
         self._logged = 0
+        self._spare = 0
         self._connection = connect_writer(path, sync)
         self.graves = self._connection.execute("SELECT count(*) FROM graves").fetchone()[0]
 
@@ -96,15 +99,23 @@ class StoreWriter:
         self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         self._logged = 0
 
+    @property
+    def has_chores(self) -> bool:
+        """Whether something waits to be deleted, or room to be given back."""
+        return bool(self.graves) or self._spare > SPARE_PAGES
+
     def sweep(self) -> None:
-        """Delete some of what forgotten runs have left."""
+        """Delete some of what forgotten runs have left, and give some room back."""
         grave = self._connection.execute("SELECT run, graph FROM graves ORDER BY run LIMIT 1").fetchone()
         if grave is None:
             self.graves = 0
         elif not self._sweep_events(grave[0]):
             self._sweep_rest(*grave)
             self.graves -= 1
-        self._connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+        self._spare = self._connection.execute("PRAGMA freelist_count").fetchone()[0]
+        if self._spare > SPARE_PAGES:
+            # A single statement would give back a single page, for it is stepped as if it had rows to give.
+            self._connection.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
 
     def _sweep_events(self, run: int) -> bool:
         """Delete some events, and say whether there may be more."""

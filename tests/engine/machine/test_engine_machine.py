@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -14,7 +15,7 @@ from unittest import mock
 
 import trio
 from attrs import Factory, define
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, consumes, invariant, multiple, precondition
 from machine_graphs import ANSWER, KEY, SLOTS, documents
@@ -345,7 +346,13 @@ class DurableMachine(EngineMachine):
 
 
 SETTINGS = settings(
-    max_examples=20, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+    max_examples=int(os.environ.get("MACHINE_EXAMPLES", "20")),
+    stateful_step_count=15,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate, Phase.shrink] if "MACHINE_SHRINK" in os.environ else [Phase.generate],
+    database=None,
+    print_blob=True,
 )
 
 TestInMemory = EngineMachine.TestCase

@@ -9,7 +9,7 @@ from hypothesis.strategies import integers
 from bluev_actors.engine.outside.addresses import is_public
 
 PRIVATE = [
-    "0.0.0.0",
+    "0.0.0.0",  # noqa: S104 - it is refused
     "0.1.2.3",
     "10.0.0.1",
     "10.255.255.255",

@@ -57,12 +57,16 @@ async def test_a_journal_without_its_actor_is_closed_well(tmp_path: Path, record
         assert [it.run_id for it in journal.held()] == ["r"]
 
 
+def modes_in(folder: Path) -> set[int]:
+    """Who may do what with the files of a folder."""
+    return {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+
+
 async def test_files_are_for_their_owner_alone(reopen: OpenFolder, tmp_path: Path) -> None:
     """Outputs may hold what is nobody else's business."""
     async with reopen() as journal:
         await journal.stored()
-        for path in tmp_path.iterdir():
-            assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+        assert modes_in(tmp_path) == {0o600}
 
 
 async def test_one_at_a_time(reopen: OpenFolder) -> None:
