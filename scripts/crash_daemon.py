@@ -89,6 +89,9 @@ class Client:
     _replies: dict[str, Event] = field(factory=dict[str, Any], init=False)
     _news: trio.Event = field(factory=trio.Event, init=False)
     gone: bool = field(default=False, init=False)
+    resuming: bool = field(default=False, init=False)
+    _late: bool = field(default=False, init=False)
+    """Events came before the answer to `resume`: it was not the first that the daemon heard, so they may come again."""
 
     async def read(self) -> None:
         """Take in what comes, until the socket is gone."""
@@ -105,7 +108,8 @@ class Client:
             self._replies[message["request_id"]] = message
             self._wake()
         elif "seq" in message:
-            self._ledger.see(message)
+            self._late = self._late or self.resuming
+            self._ledger.see(message, may_repeat=self._late)
 
     def _wake(self) -> None:
         self._news.set()
@@ -154,7 +158,9 @@ async def connected(port: int, session: str, ledger: Ledger, place: tuple[str, s
 async def _go_on(client: Client, place: tuple[str, str], ledger: Ledger) -> None:
     epoch, cursor = place
     request = {"type": "resume", "epoch": epoch, "cursor": cursor, "request_id": f"resume-{time.monotonic_ns()}"}
+    client.resuming = True
     reply = await client.ask(request)
+    client.resuming = False
     if reply is not None and reply["type"] != "resumed":
         ledger.doubled.append(f"the daemon could not go on from {cursor}: {reply}")
 

@@ -41,11 +41,11 @@ class Ledger:
     doubled: list[str] = Factory(list[str])
     delivered: int = 0
 
-    def see(self, event: Event) -> None:
-        """Note an event that was delivered; one that had been is doubled."""
+    def see(self, event: Event, *, may_repeat: bool = False) -> None:
+        """Note an event that was delivered; one that had been is doubled, unless it may be."""
         self.delivered += 1
         known = self.events.setdefault(event["run_id"], {})
-        if event["seq"] in known:
+        if event["seq"] in known and not may_repeat:
             self.doubled.append(f"{event['run_id']} seq {event['seq']} was delivered twice")
         known[event["seq"]] = event
 

@@ -13,15 +13,15 @@ from __future__ import annotations
 import logging
 from collections import deque
 from functools import partial
-from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Final, cast
 
 import trio
 
-from bluev_actors.actors import ChildSpec, Exit, ExitKind, RestartBudget, Supervisor, child, handles
+from bluev_actors.actors import ChildSpec, Exit, ExitKind, RestartBudget, Supervisor, handles
 from bluev_actors.actors.restart import RestartWindow
 from bluev_actors.engine.clocks import Clocks, TimeLimit
+from bluev_actors.engine.crew import Crew
 from bluev_actors.engine.flow import Effects, Flow, Round
 from bluev_actors.engine.node_job import make_executor
 from bluev_actors.engine.outcome import Failed, Opens, Succeeded, Waits
@@ -64,10 +64,6 @@ EXECUTOR_PERIOD: Final = 5.0
 """More crashes of executors than this in so many seconds fail the run: they are bugs of ours, not failures of nodes."""
 INLINE_STRIDE: Final = 16
 """Nodes run in the run's own task between two checkpoints, so that nobody else waits longer than for these."""
-CANCEL_STRIDE: Final = 100
-"""Nodes cancelled between two checkpoints; to cancel one takes some 50 microseconds."""
-GRACE_MARGIN: Final = 0.1
-"""Seconds beyond its grace after which a cancelled node that is still there is named."""
 
 
 class Run(Supervisor[RunCommand]):
@@ -89,18 +85,20 @@ class Run(Supervisor[RunCommand]):
         self._flow = Flow(self._writer, desk.kinds, desk.now, dice, self._gate, pausable=self._is_pausable)
         self._clocks = Clocks(trio.current_time, self._settings.retry)
         self._crashes = RestartWindow(RestartBudget(EXECUTOR_CRASHES, EXECUTOR_PERIOD))
-        self._executors: dict[str, NodeExecutor] = {}
         self._inline: deque[NodeExecutor] = deque()
         self._inline_runs = 0
         self._stored: deque[list[NodeStarted]] = deque()
         self._timers = Timers(self.start_child, self.cancel_child)
+        self._crew = Crew(
+            start_child=self.start_child,
+            cancel_child=self.cancel_child,
+            arm=self._timers.arm,
+            disarm=self._timers.disarm,
+            call=lambda: self.ref.tell(CancelNodes(), urgent=True),
+            grace=self._settings.grace,
+        )
         self._voice = RunVoice(desk, self._writer, self._timers.arm)
         self._waits = WaitDesk(desk.journal, desk.record.run_id)
-        self._told: set[NodeExecutor] = set()
-        self._cancels: deque[NodeExecutor] = deque()
-        self._graces: dict[str, list[NodeExecutor]] = {}
-        self._grace_numbers = count()
-        self._still: set[NodeExecutor] = set()
         self._suspended = False
         desk.writer = self._writer
 
@@ -185,7 +183,7 @@ class Run(Supervisor[RunCommand]):
         self._commit(launches)
         self._launch(ahead)
         self._carry_out(effects)
-        if self.state.ended or (self._suspended and not self._executors):
+        if self.state.ended or (self._suspended and not len(self._crew)):
             self.stop()
 
     def _commit(self, launches: list[NodeStarted]) -> None:
@@ -224,7 +222,7 @@ class Run(Supervisor[RunCommand]):
             self._open_round(round_)
         for node_id in effects.closed:
             self._stop_clock(node_id)
-        self._tell_to_end([self._executors[it] for it in effects.cancels if it in self._executors])
+        self._crew.tell_to_end(effects.cancels)
         for node_id, seconds in effects.backoffs:
             self._clocks.count(node_id, seconds)
             self._arm_clock(f"retry/{node_id}", seconds)
@@ -234,32 +232,11 @@ class Run(Supervisor[RunCommand]):
             self._voice.show_progress(progress)
         self._arm_gate()
 
-    def _tell_to_end(self, executors: list[NodeExecutor]) -> None:
-        """Cancel those that were not told before; who is still there after its grace is named, once."""
-        news = [executor for executor in executors if executor not in self._told]
-        if news:
-            if not self._cancels:
-                self.ref.tell(CancelNodes(), urgent=True)
-            self._cancels.extend(news)
-            self._told.update(news)
-            number = str(next(self._grace_numbers))
-            self._graces[number] = news
-            self._timers.arm(f"grace/{number}", self._settings.grace + GRACE_MARGIN)
-
     @handles
     async def cancel_nodes(self, _message: CancelNodes) -> None:
         """Cancel those that were told to end, some at a time, so that the answer to a control goes before them."""
         await trio.lowlevel.checkpoint()
-        for _ in range(min(CANCEL_STRIDE, len(self._cancels))):
-            executor = self._cancels.popleft()
-            node_id = executor.context.node_id
-            if self._executors.get(node_id) is executor:
-                cause = self._flow.causes.get(node_id, "overtaken")
-                if cause in ("stopped", "fail_fast"):
-                    executor.context.end_checkpoints()
-                self.cancel_child(node_id, cause)
-        if self._cancels:
-            self.ref.tell(CancelNodes(), urgent=True)
+        self._crew.cancel_some(self._flow.causes)
 
     def _launch(self, launches: list[NodeStarted]) -> None:
         """Start the executors of nodes whose start is on record, unless a control or a crash was quicker."""
@@ -278,18 +255,13 @@ class Run(Supervisor[RunCommand]):
         limit = self._clocks.start(started.node_id, self._flow.node(started.node_id), started.attempt)
         if started.opens:
             self._limit_open_node(started.node_id, limit)
-        still = self._executors.get(started.node_id)
-        if still is not None:
-            self._still.discard(still)
-            still.resume()
+        if self._crew.go_on(started.node_id):
             return
         executor = make_executor(self._desk, self._flow, started, self._voice, limit)
         if executor.inline:
             self._queue_inline(executor)
         else:
-            self._executors[started.node_id] = executor
-            # It has one life, and who made it must not keep it: else each is garbage that only the collector finds.
-            self.start_child(child(started.node_id, [executor].pop, restart="temporary", kind="node"))
+            self._crew.put_to_work(executor)
 
     def _limit_open_node(self, node_id: str, limit: TimeLimit) -> None:
         """A node without a task has no cancel scope that could end it in time; a timer of the run does."""
@@ -327,7 +299,7 @@ class Run(Supervisor[RunCommand]):
     async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:
         """An executor ended, or a timer went off."""
         if spec.kind != TIMER:
-            self._node_ended(self._forget_executor(spec.id), exit)
+            self._node_ended(self._crew.has_left(spec.id), exit)
         elif name := self._timers.gone_off(spec, exit):
             self._alarm(name)
 
@@ -359,15 +331,6 @@ class Run(Supervisor[RunCommand]):
         for code in ("timeout", "total_timeout"):
             self._timers.disarm_one(f"{code}/{node_id}")
         return self._clocks.stop(node_id)
-
-    def _forget_executor(self, node_id: str) -> NodeExecutor:
-        executor = self._executors.pop(node_id)
-        self._told.discard(executor)
-        self._still.discard(executor)
-        if not self._told and self._graces:
-            self._timers.disarm("grace/")
-            self._graces.clear()
-        return executor
 
     def _note_exception(self, node_id: str, outcome: Failed) -> None:
         """Keep what the node raised, for callbacks; one of an earlier attempt is not meant any more."""
@@ -458,15 +421,27 @@ class Run(Supervisor[RunCommand]):
 
     def _alarm(self, name: str) -> None:
         family, _, which = name.partition("/")
+        if not self._node_alarm(family, which):
+            self._run_alarm(family, which)
+        self._go_on()
+
+    def _node_alarm(self, family: str, node_id: str) -> bool:
+        """A clock of a node went off; False when it is none of a node's."""
         match family:
             case "retry":
-                self._flow.retry_due(which)
+                self._flow.retry_due(node_id)
             case "delay":
-                self._flow.delay_over(which)
+                self._flow.delay_over(node_id)
             case "wait":
-                self._wait_over(which)
+                self._wait_over(node_id)
             case "timeout" | "total_timeout":
-                self._flow.time_out(which, family)
+                self._flow.time_out(node_id, family)
+            case _:
+                return False
+        return True
+
+    def _run_alarm(self, family: str, which: str) -> None:
+        match family:
             case "run-timeout":
                 self._time_out()
             case "gate":
@@ -476,15 +451,14 @@ class Run(Supervisor[RunCommand]):
             case "pause-timeout":
                 self._stop(StopRun(), "pause_timeout")
             case "grace":
-                self._name_the_disobedient(self._graces.pop(which))
+                self._name_the_disobedient(which)
             case "progress":
                 self._voice.flush_progress()
             case _:
-                raise AssertionError(f"nobody set the timer {name}")
-        self._go_on()
+                raise AssertionError(f"nobody set the timer {family}")
 
-    def _name_the_disobedient(self, told: list[NodeExecutor]) -> None:
-        for context in (executor.context for executor in told if executor in self._told):
+    def _name_the_disobedient(self, number: str) -> None:
+        for context in self._crew.disobedient(number):
             message = "does not end although it was cancelled; the run waits for it"
             self._voice.remark(NodeLog(context.node_id, context.attempt, "warning", message, "node_ignored_cancel"))
 
@@ -547,17 +521,15 @@ class Run(Supervisor[RunCommand]):
         return outcome
 
     def _is_pausable(self, node_id: str) -> bool:
-        executor = self._executors.get(node_id)
-        return self._flow.kind(node_id).pausable if executor is None else executor.context.pausable
+        context = self._crew.context(node_id)
+        return self._flow.kind(node_id).pausable if context is None else context.pausable
 
     def _stand_still(self) -> None:
         """Those nodes in flight that can stand still do: to the outside they are paused, their tasks live on."""
-        for node_id, executor in self._executors.items():
-            if node_id not in self._flow.causes and executor not in self._still and executor.suspend():
-                self._still.add(executor)
-                self._clocks.stop(node_id)
-                self._flow.causes[node_id] = "pause"
-                self._flow.cancelled(node_id)
+        for node_id in self._crew.stand_still(self._flow.causes):
+            self._clocks.stop(node_id)
+            self._flow.causes[node_id] = "pause"
+            self._flow.cancelled(node_id)
 
     def _hold(self) -> None:
         """The clocks of the run stand still; those of the pause begin."""
@@ -603,7 +575,7 @@ class Run(Supervisor[RunCommand]):
         outcome = self._stop(message) if ruling == "do" else self._outcome("stop", ruling, message.heard)
         self._go_on()
         if message.mode == "kill":
-            self._end_grace()
+            self._crew.end_grace()
         return outcome
 
     def _stop(self, message: StopRun, reason: str | None = None) -> ControlOutcome:
@@ -613,20 +585,16 @@ class Run(Supervisor[RunCommand]):
             self._timers.disarm(prefix)
         return outcome
 
-    def _end_grace(self) -> None:
-        for executor in self._executors.values():
-            executor.context.end_grace()
-
     @handles
     async def suspend(self, message: SuspendRun) -> None:
         """Leave things so that the next process can go on; the actor ends when no node is at work any more."""
         self._suspended = True
         self._flow.suspend()
         mode: PauseMode = "hard" if message.hard else "checkpoint"
-        chosen = [n for n, it in self._executors.items() if it in self._still or self._flow.may_cut(n, mode)]
+        chosen = [it for it in self._crew if self._crew.stands_still(it) or self._flow.may_cut(it, mode)]
         for node_id in chosen:
             self._flow.causes.setdefault(node_id, "drain")
-        self._tell_to_end([self._executors[node_id] for node_id in chosen])
+        self._crew.tell_to_end(chosen)
         self._go_on()
 
     def _is_awaited(self, executor: NodeExecutor) -> bool:

@@ -63,7 +63,7 @@ _REFERENCE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\
         ),
         example(
             "python_process_example",
-            {"root": step("python", {"call": "math:isqrt", "isolate": "process", "n": 1_000_000}, timeout=60)},
+            {"mean": step("python", {"call": "statistics:fmean", "isolate": "process", "data": [1, 2, 6]}, timeout=60)},
         ),
     ],
 )

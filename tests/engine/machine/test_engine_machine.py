@@ -347,7 +347,7 @@ class DurableMachine(EngineMachine):
 
 SETTINGS = settings(
     max_examples=int(os.environ.get("MACHINE_EXAMPLES", "20")),
-    stateful_step_count=15,
+    stateful_step_count=int(os.environ.get("MACHINE_STEPS", "15")),
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.generate, Phase.shrink] if "MACHINE_SHRINK" in os.environ else [Phase.generate],

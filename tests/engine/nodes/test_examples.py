@@ -6,11 +6,14 @@ import pytest
 
 from bluev_actors.engine.nodes import BUILT_INS
 from bluev_actors.engine.nodes.examples import example, step
+from bluev_actors.engine.outside.outside import Outside
 from bluev_actors.engine.runtime import open_runtime
 from bluev_actors.errors import NodeTypeError
 from bluev_actors.workflows.run_events import NodeCompleted, NodeFailed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from trio.testing import MockClock
 
     from bluev_actors.engine.node_types import NodeType
@@ -19,8 +22,10 @@ if TYPE_CHECKING:
 KINDS = {node_type.kind.name: node_type for node_type in BUILT_INS}
 EXAMPLES: dict[str, JsonObject] = {it["id"]: it for node_type in BUILT_INS for it in node_type.kind.examples}
 OUTSIDE = sorted(name for name, node_type in KINDS.items() if node_type.kind.outside)
-ELSEWHERE = {it["id"] for name in ("http_request", "file_read", "file_write") for it in KINDS[name].kind.examples}
-"""Examples that need a server or a folder; the tests of their kinds run them."""
+SERVED = {it["id"] for it in KINDS["http_request"].kind.examples}
+"""Examples that need a server; the tests of their kind run them."""
+REAL = {it["id"] for name in OUTSIDE for it in KINDS[name].kind.examples} - SERVED
+"""Those that work with files, threads and processes, for which no virtual time flies."""
 RESULTS: dict[str, JsonObject] = {
     "noop_example": {"both": {"note": "waits for left, hands right on", "right": 2, "out": None}},
     "constant_example": {"answer": {"value": 42}},
@@ -53,6 +58,23 @@ RESULTS: dict[str, JsonObject] = {
     "log_example": {"tell": {"out": None}},
     "emit_event_example": {"tell": {"data": {"order": 17}}},
     "python_example": {"lines": {"value": ["to be or", "not to be"]}},
+    "python_process_example": {"mean": {"value": 3.0}},
+    "map_example": {"each": {"results": [{"greeting": "Hello Oslo"}, {"greeting": "Hello Bergen"}]}},
+    "cross_example": {
+        "each": {
+            "results": [
+                {"pair": {"value": f"{city} {day}"}} for city in ("Oslo", "Bergen") for day in ("today", "tomorrow")
+            ]
+        }
+    },
+    "loop_example": {"double": {"state": 128, "iterations": 7}},
+    "sub_workflow_example": {"shout": {"out": None}},
+    "subprocess_example": {"sort": {"stdout": "pear\napple\n", "stderr": "", "code": 0}},
+    "subprocess_codes_example": {"verdict": {"value": False}},
+    "file_read_example": {"shout": {"value": "the fjord!"}},
+    "file_write_example": {"write": {"path": "greetings/ada.txt"}},
+    "sql_query_example": {"large": {"rows": [{"city": "Rome"}], "changes": 0}},
+    "sql_write_example": {"count": {"rows": [{"cities": 1}], "changes": 0}},
 }
 
 
@@ -102,18 +124,31 @@ def test_what_touches_the_outside() -> None:
     assert OUTSIDE == ["file_read", "file_write", "http_request", "python", "sql_query", "subprocess"]
 
 
-@pytest.mark.parametrize("name", sorted(EXAMPLES.keys() - ELSEWHERE))
-async def test_the_examples_run(name: str, autojump_clock: MockClock) -> None:
-    """Every example is accepted without a word, and comes to what a reader would expect."""
-    async with open_runtime(allow=OUTSIDE) as runtime:
+async def check_example(name: str, outside: Outside | None = None) -> None:
+    """It is accepted without a word, and comes to what a reader would expect."""
+    async with open_runtime(allow=OUTSIDE, outside=outside) as runtime:
         verdict = await runtime.validate(EXAMPLES[name])
         assert (verdict.errors, verdict.warnings) == ((), ())
         run = await runtime.start(EXAMPLES[name])
         assert await run.result() == RESULTS[name]
+
+
+@pytest.mark.parametrize("name", sorted(RESULTS.keys() - REAL))
+async def test_the_examples_run(name: str, autojump_clock: MockClock) -> None:
+    """Most need nothing, and no time."""
+    await check_example(name)
     assert autojump_clock.current_time() < 100
 
 
-@pytest.mark.parametrize("name", sorted(ELSEWHERE))
+@pytest.mark.parametrize("name", sorted(REAL))
+async def test_the_examples_of_the_outside_run(name: str, tmp_path: Path) -> None:
+    """Some need a folder with a file."""
+    (tmp_path / "cities").mkdir()
+    (tmp_path / "cities/oslo.txt").write_text("the fjord", "utf-8")
+    await check_example(name, Outside(files_root=tmp_path))
+
+
+@pytest.mark.parametrize("name", sorted(SERVED))
 async def test_the_other_examples_are_valid(name: str) -> None:
     """They are accepted without a word."""
     async with open_runtime(allow=OUTSIDE) as runtime:
@@ -123,7 +158,7 @@ async def test_the_other_examples_are_valid(name: str) -> None:
 
 def test_every_example_has_its_result() -> None:
     """A new example needs its line in the table above."""
-    assert EXAMPLES.keys() - ELSEWHERE == RESULTS.keys()
+    assert EXAMPLES.keys() - SERVED == RESULTS.keys()
 
 
 async def outputs_of(document: JsonObject, **inputs: Json) -> dict[str, Json]:
