@@ -18,6 +18,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from bluev_actors.version import VERSION
+
 if TYPE_CHECKING:
     from bluev_actors.actors import Actor, Ref, Request, Supervisor, child, handles, open_system
     from bluev_actors.client import Client, RemoteRun, connect
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from bluev_actors.engine.runtime import open_runtime
     from bluev_actors.errors import BluevError, NodeError, Permanent, RetryAfter
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "Actor",

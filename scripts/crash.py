@@ -2,8 +2,8 @@
 
 Usage: crash.py [--rounds N] [--seed N] [--workers N] [--json]
 
-A round is one life of a daemon: it comes up on the folder of the one before, what that had told is checked, work is given
-to it over its socket, and it dies by `kill -9`, now and then while it is still coming up. After a lap of rounds
+A round is one life of a daemon: it comes up on the folder of the one before, what that had told is checked, work is
+given to it over its socket, and it dies by `kill -9`, now and then while it is still coming up. After a lap of rounds
 everything is brought to its end and checked once more. Exit 1 when something was lost, doubled or run again.
 """
 
@@ -23,11 +23,11 @@ import httpx
 import orjson
 import trio
 from attrs import define, field
+
+from bluev_actors.engine.store.opening import open_journal
 from crash_daemon import Client, HandshakeError, Process, connected
 from crash_ledger import TERMINAL, Event, Ledger
 from crash_workload import random_workflow
-
-from bluev_actors.engine.store.opening import open_journal
 
 LAP: Final = 12
 """Rounds on one folder."""
@@ -223,7 +223,7 @@ class Lap:
             async with connected(process.port, self.name, self.ledger, self.place) as client:
                 await self.repeat(client)
                 with trio.move_on_after(END_WITHIN):
-                    while await self.push(client, process.port):
+                    while await self.push(client, process.port):  # noqa: ASYNC110 - it is another process that is waited for
                         await trio.sleep(0.2)
             histories = await self.check(process.port)
             self.figures.problems += self.ledger.unfinished(histories)

@@ -60,8 +60,7 @@ class Process:
             self.port = await trio.to_thread.run_sync(self._read_banner, abandon_on_cancel=True)
 
     def _read_banner(self) -> int:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+        for line in self._process.stdout or ():
             words = line.split()
             if words[:1] == [b"console"]:
                 return int(words[1].rstrip(b"/").rpartition(b":")[2])

@@ -7,10 +7,12 @@ beside it. A problem is a sentence; no sentence means that nothing was lost, dou
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from attrs import Factory, define
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 Event: TypeAlias = dict[str, Any]
 
@@ -97,9 +99,7 @@ class Ledger:
             if paused == run_id:
                 yield from pause_problems(events, seq)
 
-    def _run_again(
-        self, run_id: str, events: Sequence[Event], executed: Counter[tuple[str, str]]
-    ) -> Iterator[str]:
+    def _run_again(self, run_id: str, events: Sequence[Event], executed: Counter[tuple[str, str]]) -> Iterator[str]:
         for event in events:
             if event.get("status") == "completed":
                 key = (run_id, event["node_id"])

@@ -6,10 +6,11 @@ import ast
 
 from house import PACKAGE, modules
 
-FLOOR_0 = frozenset({"errors", "faultpoints"})
+FLOOR_0 = frozenset({"errors", "faultpoints", "version"})
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "faultpoints": frozenset(),
+    "version": frozenset(),
     "actors": FLOOR_0,
     "workflows": FLOOR_0,
     "engine": FLOOR_0 | {"actors", "workflows"},
@@ -22,7 +23,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 }
 """The rooms of the house, from the ground up, and what each may import besides itself."""
 
-FRONT_DOOR_OFFERS = frozenset({"errors", "actors", "workflows", "engine", "client"})
+FRONT_DOOR_OFFERS = frozenset({"errors", "version", "actors", "workflows", "engine", "client"})
 """What `bluev_actors/__init__.py` may import, on demand: whoever takes one floor must not load the others."""
 
 PURE_ROOMS = ("workflows", "protocol")
@@ -34,6 +35,7 @@ PURE_MODULES = {
     "bluev_actors.actors.lifecycle",
     "bluev_actors.actors.restart",
     "bluev_actors.engine.node_types",
+    "bluev_actors.engine.poison",
     "bluev_actors.daemon.auth",
     "bluev_actors.daemon.config",
     "bluev_actors.daemon.frames",
@@ -91,7 +93,7 @@ This page is written by `scripts/generate` from the modules' own first sentences
             |    \\_____      /           |
  floor 1  actors/    workflows/ <--------'       actors: no workflows   workflows: no trio
              \\         /
- floor 0      errors.py  faultpoints.py          every way to fail; named points where tests make it fail
+ floor 0      errors.py  faultpoints.py  version.py    every way to fail; named points where tests make it fail
 ```
 
 An arrow may only go down, never sideways between `actors` and `workflows`, `engine` and `protocol`,

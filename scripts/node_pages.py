@@ -1,4 +1,4 @@
-"""The pages `docs/reference/nodes.md` and `docs/reference/nodes/*.md`, made from what the built-in kinds say of themselves."""
+"""The pages on node types, `docs/reference/nodes.md` and `nodes/*.md`, made from what the kinds say of themselves."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _INDEX = """\
 # Node types
 
-These pages are written by `scripts/generate` from the node types themselves. `bluev-actors nodes NAME` prints the same, and
-`GET /api/nodes` gives it to programs. [The guide for authors](../node-authors.md) tells how to add your own.
+These pages are written by `scripts/generate` from the node types themselves. `bluev-actors nodes NAME` prints the same,
+and `GET /api/nodes` gives it to programs. [The guide for authors](../node-authors.md) tells how to add your own.
 
 | type | what it does |
 |---|---|
@@ -26,12 +26,12 @@ What holds for every node:
 
 - Every node has the output `done` (null, when it has completed) and the input `after` (for order alone), and with
   `on_error: error_output` the output `error`.
-- An input gets its value from its connection, else from the param of the same name, else from its default. One that takes
-  *many* is always a list, in the order of the connections.
+- An input gets its value from its connection, else from the param of the same name, else from its default. One that
+  takes *many* is always a list, in the order of the connections.
 - Params are values in which `${{...}}` is filled in, unless they are expressions or templates themselves.
-- It may fail with codes that are not its own: `missing_input` (what leads to a required input was skipped), `invalid_param`
-  and its like (a param came to a value that it cannot have), `expression_failed` (in a `${{...}}`), `invalid_output`,
-  `output_too_large`, `timeout`, `interrupted`, `poison`, `executor_crashed`. [Errors](errors.md) and
+- It may fail with codes that are not its own: `missing_input` (what leads to a required input was skipped),
+  `invalid_param` and its like (a param came to a value that it cannot have), `expression_failed` (in a `${{...}}`),
+  `invalid_output`, `output_too_large`, `timeout`, `interrupted`, `poison`, `executor_crashed`. [Errors](errors.md) and
   [the protocol](protocol.md) explain the codes.
 """
 
@@ -48,16 +48,15 @@ def pages() -> dict[str, str]:
     """Each page by its path below `docs/reference`."""
     kinds = [describe(node_type.kind, enabled=True) for node_type in BUILT_INS]
     found = {f"nodes/{kind['name']}.md": page(kind) for kind in kinds}
-    rows = "".join(f"| [`{kind['name']}`](nodes/{kind['name']}.md) | {_cell(kind['description'])} |\n" for kind in kinds)
+    links = [(f"[`{kind['name']}`](nodes/{kind['name']}.md)", _cell(kind["description"])) for kind in kinds]
+    rows = "".join(f"| {link} | {purpose} |\n" for link, purpose in links)
     return {"nodes.md": _INDEX.format(rows=rows), **found}
 
 
 def page(kind: JsonObject) -> str:
     """The page of one kind."""
     sections = "".join(f"\n## {title}\n\n{text}" for title, text in _sections(kind))
-    return _PAGE.format(
-        name=kind["name"], description=kind["description"], nature=_nature(kind), sections=sections
-    )
+    return _PAGE.format(name=kind["name"], description=kind["description"], nature=_nature(kind), sections=sections)
 
 
 def _nature(kind: JsonObject) -> str:

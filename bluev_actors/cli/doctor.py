@@ -105,8 +105,9 @@ def _store(settings: Settings) -> Look:
 def _journal(found: StoreHealth) -> Look:
     where = f"{found.path.parent}, in use by pid {found.owner}" if _lives(found.owner) else str(found.path.parent)
     counts = f"{plural(found.runs, 'run')}, {found.live} of them live, {plural(found.events, 'event')}"
+    sizes = f"{megabytes(found.size)}, log {megabytes(found.log_size)}"
     if found.version:
-        yield "ok", f"{where}: version {found.version}, {counts}, {megabytes(found.size)}, log {megabytes(found.log_size)}"
+        yield "ok", f"{where}: version {found.version}, {counts}, {sizes}"
     for problem in found.problems:
         yield "wrong", f"{found.path}: {problem}"
 

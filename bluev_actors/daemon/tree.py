@@ -7,9 +7,10 @@
     |- schedules             starts stored workflows when they are due
     `- listener              accepts streams and hands each to `connections`
 
-Where runs are kept on a disk, the runtime's `journal` comes before them all. What they share is the `Hub`. Run events do not pass through an actor: the journal calls the `Publisher`, which puts
-bytes into the connections' outboxes. A connection that crashes is forgotten, and its client comes back through the
-listener; the others are started again when they crash. Children end in reverse order: the listener first.
+Where runs are kept on a disk, the runtime's `journal` comes before them all. What they share is the `Hub`. Run events
+do not pass through an actor: the journal calls the `Publisher`, which puts bytes into the connections' outboxes. A
+connection that crashes is forgotten, and its client comes back through the listener; the others are started again
+when they crash. Children end in reverse order: the listener first.
 """
 
 from __future__ import annotations

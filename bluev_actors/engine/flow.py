@@ -138,6 +138,7 @@ class Flow:
         self._due: set[str] = set()
         self._suspects: list[str] | None = None
         self._suspended = False
+        self._has_rested = False
         self._effects = Effects()
         self._progress: dict[str, NodeProgress] = {}
         self.causes: dict[str, Cause] = {}
@@ -205,6 +206,7 @@ class Flow:
         """
         if not self.state.begun:
             return
+        self._has_rested = True
         self._fail_the_lost(poisoned)
         self._adrift = dict.fromkeys(self.state.in_flight)
         self._suspects = [] if one_at_a_time else None
@@ -512,6 +514,7 @@ class Flow:
             self._ready.left(scope, node)
         else:
             self._answered(opening)
+            self._cancel_inside(node_id)
             self._discard(opening)
         return scope, node
 
@@ -676,6 +679,8 @@ class Flow:
             opening = self._openings.get(node_id)
             if opening is not None:
                 self._close(opening)
+            elif self._kinds[node.type].body is not None:
+                self._cancel_inside(node_id)
             known = self.state.nodes.get(node_id)
             if known is None or not known.ended:
                 self._writer.add(NodeCancelled(node_id, known.attempt if known else 0, self._reason))
@@ -685,8 +690,19 @@ class Flow:
         for scope in opening.live.values():
             self._cancel_nodes(scope)
             del self._scopes[scope.prefix]
+        self._cancel_inside(opening.node_id)
         self._discard(opening)
         self._effects.closed.append(opening.node_id)
+
+    def _cancel_inside(self, node_id: str) -> None:
+        """Write down the end of nodes inside a node whose items have not begun again after a pause or a crash."""
+        if not self._has_rested:
+            return
+        known = self.state.nodes
+        for it in [it for it in known if it.startswith(node_id) and paths.is_inside(it, node_id)]:
+            if not known[it].ended:
+                self._adrift.pop(it, None)
+                self._writer.add(NodeCancelled(it, known[it].attempt, self._reason))
 
     def _discard(self, opening: Opening) -> None:
         del self._openings[opening.node_id]
@@ -701,6 +717,7 @@ class Flow:
             self._discard(opening)
         self._scopes = {"": self._root}
         self._ready.drop_bodies()
+        self._has_rested = True
 
     def _is_doomed(self, scope: Scope) -> bool:
         """Whether nothing in a scope starts or is tried again, because it or what is around it ends."""

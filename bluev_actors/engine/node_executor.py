@@ -17,6 +17,7 @@ import trio
 
 from bluev_actors.actors import Actor
 from bluev_actors.engine.outcome import Failed, Opens, Outcome, Succeeded, Waits
+from bluev_actors.engine.outside.isolated import run_isolated
 from bluev_actors.engine.plain import clean_text, encoded, plain_copy
 from bluev_actors.errors import BluevError, NodeError, Permanent, RetryAfter
 from bluev_actors.workflows.run_events import ErrorDetail
@@ -130,6 +131,8 @@ class NodeExecutor(Actor[Never]):
         if self._node_type.is_async:
             result: object = function(**arguments)
             return await cast("Awaitable[object]", result) if isinstance(result, Awaitable) else result
+        if self._node_type.isolate == "process":
+            return await run_isolated(function, arguments)
         # A thread cannot be cancelled, so it is waited for; only a kill leaves it behind.
         returned: list[object] = []
         with self.context.until_killed():

@@ -14,7 +14,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, overload
 
 from attrs import asdict, evolve, frozen
 
@@ -27,6 +27,8 @@ from bluev_actors.workflows.kinds import NOTHING, Body, Conduct, Failure, NodeKi
 if TYPE_CHECKING:
     from bluev_actors.workflows.values import Json, JsonObject
 
+Isolation: TypeAlias = Literal["process"]
+"""Where a plain function runs instead of a thread."""
 NodeFunction: TypeAlias = Callable[..., Awaitable[Any] | Any]
 Ports: TypeAlias = Mapping[str, str] | Sequence[Port]
 """Port types by name; or the ports themselves, where more than a type is to be said."""
@@ -48,6 +50,8 @@ class NodeType:
     single_output: str | None = None
     inline: bool = False
     """Never waits and is quick, so that the run does it in its own task; for kinds of ours that are known to be so."""
+    isolate: Isolation | None = None
+    """Where a plain function runs; None: in a thread."""
 
     def outputs_from(self, returned: object) -> JsonObject:
         """Read what the function returned.
@@ -94,6 +98,7 @@ def node(
     pure: bool = False,
     pausable: bool | None = None,
     at_most_once: bool = False,
+    isolate: Isolation | None = None,
     body: Body | None = None,
     check: Callable[[JsonObject], Problem | None] | None = None,
     outside: bool = False,
@@ -115,6 +120,7 @@ def node(  # noqa: PLR0913 - each argument is one thing a kind says of itself
     pure: bool = False,
     pausable: bool | None = None,
     at_most_once: bool = False,
+    isolate: Isolation | None = None,
     body: Body | None = None,
     check: Callable[[JsonObject], Problem | None] | None = None,
     outside: bool = False,
@@ -138,6 +144,8 @@ def node(  # noqa: PLR0913 - each argument is one thing a kind says of itself
         pure: same inputs, same outputs, no effect.
         pausable: whether a `checkpoint` pause may cancel it; when left out, a pure coroutine function may be.
         at_most_once: when the process dies while it runs, it fails with `interrupted` and is not run again.
+        isolate: `process` runs a plain function in a worker process: it does not hold up the loop, can be cancelled at any
+            time, and takes nobody along when it dies. It gets no `ctx`.
         body: its work is done by the graph in its param `workflow`, and the function says for which items: it returns
             `Opens`, and is called again when they have ended.
         check: says what is wrong with the params of a node taken together.
@@ -166,7 +174,7 @@ def node(  # noqa: PLR0913 - each argument is one thing a kind says of itself
             free_inputs=signature.takes_any_keyword if free_inputs is None else free_inputs,
             free_outputs=free_outputs,
             pure=pure,
-            pausable=(pure and signature.is_async) if pausable is None else pausable,
+            pausable=(pure and (signature.is_async or isolate is not None)) if pausable is None else pausable,
             at_most_once=at_most_once,
             body=body,
             check=check,
@@ -179,15 +187,31 @@ def node(  # noqa: PLR0913 - each argument is one thing a kind says of itself
             source=f"{getattr(function, '__module__', '?')}.{name_of(function)}",
         )
         _check_reserved(kind)
+        if isolate is not None:
+            _check_isolation(function, signature)
         return NodeType(
             kind,
             function,
             takes_context=signature.takes_context,
             is_async=signature.is_async,
             single_output=None if outputs is not None else "value",
+            isolate=isolate,
         )
 
     return declare
+
+
+def _check_isolation(function: NodeFunction, signature: Signature) -> None:
+    """What runs in another process has to be found there, and can reach nothing of this one."""
+    why = None
+    if signature.is_async:
+        why = "is a coroutine function"
+    elif signature.takes_context:
+        why = "takes `ctx`, which belongs to this process"
+    elif "<" in str(getattr(function, "__qualname__", "<")):
+        why = "is made inside another function, where no other process finds it"
+    if why is not None:
+        raise NodeTypeError(f"{name_of(function)} cannot run in a process of its own: it {why}")
 
 
 def _ports(declared: Ports) -> tuple[Port, ...]:

@@ -114,7 +114,10 @@ def _is_cron(value: Json) -> bool:
 
 
 def _is_timezone(value: Json) -> bool:
-    return isinstance(value, str) and value in available_timezones()
+    try:
+        return isinstance(value, str) and bool(ZoneInfo(value))
+    except (KeyError, ValueError, OSError):  # unknown, no name at all, or the name of a folder of zones
+        return False
 
 
 _CHOICES: Final[tuple[str, ...]] = get_args(IfRunning)

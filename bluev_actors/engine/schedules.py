@@ -70,6 +70,12 @@ class Planned:
         next_at = self.schedule.next_due(self.settled, self.anchor) if self.schedule.enabled else math.inf
         self.next_at = self.wake_at = next_at
 
+    def correct(self, now: float) -> None:
+        """Find out anew when it is due if the wall clock was ahead once: what it passed over then is still to come."""
+        if self.settled > now + LONGEST_NAP and self.wake_at < math.inf:
+            self.settled = now
+            self.plan()
+
     def change(self, schedule: Schedule, now: float) -> None:
         """Let it say something else from now on; what was due before is not made up for."""
         if schedule.interval != self.schedule.interval:
@@ -196,6 +202,8 @@ class Schedules:
     def take_due(self) -> list[Planned]:
         """What has to be started now; it does not come again before `start` is through with it."""
         now = self._runtime.now()
+        for planned in self._planned.values():
+            planned.correct(now)
         due = sorted((it for it in self._planned.values() if it.wake_at <= now), key=lambda it: it.next_at)
         for planned in due:
             planned.wake_at = math.inf
@@ -224,19 +232,27 @@ class Schedules:
         """What became of a start; None when it has to be tried again."""
         run_id = run_id_of(name, due)
         try:
-            document = self._runtime.documents.workflow(schedule.workflow_id)
-            options = RunOptions(if_running=schedule.if_running)
-            await self._runtime.start(document, schedule.inputs, options=options, run_id=run_id)
+            if not self._is_there(run_id):
+                document = self._runtime.documents.workflow(schedule.workflow_id)
+                options = RunOptions(if_running=schedule.if_running)
+                await self._runtime.start(document, schedule.inputs, options=options, run_id=run_id)
         except BluevError as error:
             if error.code in _NOT_NOW:
                 return None
-            if error.code != "run_id_taken":  # it was started before a crash, and only the note of it is missing
-                _log.warning("the schedule %r has started nothing: %s", name, error)
-                return None, {"code": error.code, "message": str(error), "due_at": rfc3339(due)}
+            _log.warning("the schedule %r has started nothing: %s", name, error)
+            return None, {"code": error.code, "message": str(error), "due_at": rfc3339(due)}
         except Exception:  # noqa: BLE001 - one that cannot be started must not keep the others from it
             _log.exception("the schedule %r has started nothing", name)
             return None, {"code": BluevError.code, "message": "the log has more", "due_at": rfc3339(due)}
         return {"run_id": run_id, "due_at": rfc3339(due), "started_at": rfc3339(self._runtime.now())}, None
+
+    def _is_there(self, run_id: str) -> bool:
+        """Whether the run was started before a crash, so that only the note of it is missing."""
+        try:
+            self._runtime.find(run_id=run_id)
+        except RunNotFoundError:
+            return False
+        return True
 
     def _note(self, planned: Planned, due: float, run: JsonObject | None, error: JsonObject | None) -> None:
         planned.last_run, planned.last_error = run or planned.last_run, error

@@ -514,7 +514,7 @@ class NodeStatusUpdate(RunMessage):
     reason: str | None = None
     recovered: bool | None = None
     opens: bool | None = None
-    path: tuple[str | int, ...] | None = None
+    path: tuple[Json, ...] | None = None
 
 
 @frozen(kw_only=True)
@@ -536,7 +536,7 @@ class NodeLogMessage(RunMessage):
     level: LogLevel
     message: str
     code: str | None = None
-    path: tuple[str | int, ...] | None = None
+    path: tuple[Json, ...] | None = None
 
 
 @frozen(kw_only=True)
@@ -556,7 +556,7 @@ class NodeEventMessage(RunMessage):
     attempt: int
     name: str
     data: Json
-    path: tuple[str | int, ...] | None = None
+    path: tuple[Json, ...] | None = None
 
 
 @frozen(kw_only=True)
@@ -655,7 +655,7 @@ class NodeProgressMessage(ServerMessage):
     done: float | None = None
     total: float | None = None
     message: str | None = None
-    path: tuple[str | int, ...] | None = None
+    path: tuple[Json, ...] | None = None
 
 
 @frozen(kw_only=True)

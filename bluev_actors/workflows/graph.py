@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - as above
 from functools import cached_property
+from hashlib import blake2b
 from typing import Any, Final, Literal, TypeAlias
 
+import orjson
 from attrs import Factory, field, frozen
 
 from bluev_actors.workflows import paths
@@ -144,6 +146,11 @@ class Workflow:
     document: JsonObject = field(factory=dict[str, Any], repr=False, eq=False)
     bodies: Mapping[str, Workflow] = field(factory=dict[str, "Workflow"], repr=False, eq=False)
     """The graph that a node runs for each of its items, by the id of the node; only some kinds have one."""
+
+    @cached_property
+    def digest(self) -> str:
+        """A short hash of the document, by which two runs of the same workflow are known."""
+        return blake2b(orjson.dumps(self.document, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
     @cached_property
     def by_id(self) -> dict[str, Node]:

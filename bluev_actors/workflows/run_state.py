@@ -110,6 +110,8 @@ class RunState:
     """When the run is stopped if it is still paused, in seconds since 1970."""
     controls: list[Control] = Factory(list[Control])
     """The newest that was asked of it, at most `MAX_CONTROLS`."""
+    recovered: int = 0
+    """How often what was in flight was started again after a crash."""
     news: int = 0
     """The `seq` of the last event that is no mere going on after a crash."""
     parent_run_id: str | None = None
@@ -168,9 +170,11 @@ def apply(state: RunState, recorded: Recorded) -> bool:
 def apply_event(state: RunState, event: RunEvent, seq: int, at: float) -> None:
     """Fold an event that has no place in the global order yet; only the run's own writer has such."""
     _HANDLERS[type(event)](state, event, at)
-    state.seq = seq
     if not (type(event) is NodeStarted and event.recovered):
         state.news = seq
+    elif state.news == state.seq:
+        state.recovered += 1
+    state.seq = seq
     state.updated_at = at
 
 

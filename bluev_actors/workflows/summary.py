@@ -6,6 +6,9 @@ from collections import Counter
 from heapq import nlargest
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+import orjson
+
+from bluev_actors.version import VERSION
 from bluev_actors.workflows import paths
 from bluev_actors.workflows.critical_path import critical_path
 from bluev_actors.workflows.graph import DONE
@@ -13,7 +16,7 @@ from bluev_actors.workflows.times import rfc3339
 
 if TYPE_CHECKING:
     from bluev_actors.workflows.graph import Workflow
-    from bluev_actors.workflows.run_events import Pause
+    from bluev_actors.workflows.run_events import Control, Pause
     from bluev_actors.workflows.run_state import RunState
     from bluev_actors.workflows.values import Json, JsonObject
 
@@ -69,6 +72,12 @@ def summarise(
         "critical_path": critical_path(state, workflow),
         "per_type": _per_type(state, workflow),
         "events_emitted": state.seq + (ending is not None),
+        "outputs_bytes": sum(len(orjson.dumps(it.outputs, default=float)) for it in state.nodes.values() if it.outputs),
+        "recovered": state.recovered,
+        "parent_run_id": state.parent_run_id,
+        "control_log": [_control(control) for control in state.controls],
+        "workflow_digest": workflow.digest,
+        "engine_version": VERSION,
     }
 
 
@@ -125,6 +134,10 @@ def _paused_for(state: RunState, now: float) -> float:
 
 def _pause(pause: Pause) -> JsonObject:
     return {"at": rfc3339(pause.at), "until": _time(pause.until), "mode": pause.mode}
+
+
+def _control(control: Control) -> JsonObject:
+    return {"action": control.action, "at": rfc3339(control.at), "session": control.by}
 
 
 def _counts(state: RunState, workflow: Workflow) -> JsonObject:

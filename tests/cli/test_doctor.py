@@ -16,6 +16,7 @@ import pytest
 from bluev_actors.cli import doctor as module
 from bluev_actors.cli.doctor import PARTS, Finding, examine
 from bluev_actors.daemon.config import Settings
+from bluev_actors.engine.node_types import Catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +111,11 @@ def test_a_store_that_is_damaged(tmp_path: Path) -> None:
 
 def test_a_store_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Whatever is in it."""
-    monkeypatch.setattr(os, "access", lambda *_: False)
+
+    def refuse(_path: object, _mode: int) -> bool:
+        return False
+
+    monkeypatch.setattr(os, "access", refuse)
     assert of("store", Settings(data_dir=str(tmp_path))) == [("wrong", f"{tmp_path} cannot be written")]
 
 
@@ -119,8 +124,11 @@ def test_a_store_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 def test_plug_ins_that_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Are a warning."""
-    real = module.gather_catalogue(())[0]
-    monkeypatch.setattr(module, "gather_catalogue", lambda *_: (real, ["the plug-in x is left out"]))
+
+    def gather(*_: object) -> tuple[Catalogue, list[str]]:
+        return Catalogue(()), ["the plug-in x is left out"]
+
+    monkeypatch.setattr(module, "gather_catalogue", gather)
     assert of("nodes", Settings())[1:] == [("warning", "the plug-in x is left out")]
 
 
@@ -166,5 +174,9 @@ def test_an_error_without_a_number() -> None:
 @pytest.mark.parametrize(("may", "state"), [(20_099, "warning"), (20_100, "ok"), (resource.RLIM_INFINITY, "ok")])
 def test_open_files(may: int, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection is one, and a daemon needs some beside."""
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (may, may))
+
+    def limits(_what: int) -> tuple[int, int]:
+        return may, may
+
+    monkeypatch.setattr(resource, "getrlimit", limits)
     assert [found for found, _ in of("open files", Settings())] == [state]

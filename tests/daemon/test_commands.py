@@ -90,7 +90,7 @@ async def test_a_run_that_came_and_went_has_its_first_event_all_the_same(kept_ru
     """A short run may be over, and even forgotten, when its start is answered."""
     settings = Settings(runs=RuntimeLimits(history=1, kept_runs=kept_runs))
     async with open_daemon(settings=settings) as daemon:
-        hinted = workflow("hinted", {**step("a", "noop"), "disabled": True}, step("b", "noop"), edges=["a.out -> b.in"])
+        hinted = workflow("hinted", {**step("a", "noop"), "disabled": True}, step("b", "noop"), links=["a.out -> b.in"])
         run = await daemon.runtime.start(hinted)
         await run.result()
         for _ in range(2):
@@ -103,11 +103,11 @@ async def test_a_run_that_came_and_went_has_its_first_event_all_the_same(kept_ru
 async def test_validation_says_errors_and_warnings() -> None:
     """A field nothing reads is a hint, an unknown type an error."""
     async with open_daemon() as daemon:
-        document = {"id": "w", "nodes": [{"id": "a", "type": "noop", "cache": "by_inputs"}, {"id": "b", "type": "?"}]}
+        document = {"id": "w", "nodes": [{"id": "a", "type": "noop", "colour": "red"}, {"id": "b", "type": "?"}]}
         verdict = await commands.validate(daemon.hub, ValidateWorkflow(workflow=document, request_id="v"))
         assert verdict.request_id == "v"
         assert [error["code"] for error in verdict.errors][:1] != []
-        assert "not_supported_yet" in [warning["code"] for warning in verdict.warnings]
+        assert "unknown_key" in [warning["code"] for warning in verdict.warnings]
 
 
 async def test_which_run_is_meant() -> None:
@@ -142,7 +142,7 @@ async def test_several_live_runs_are_ambiguous() -> None:
             commands.find_run(daemon.hub, None, "slow")
         reply = await commands.control(daemon.hub, ALICE, ControlWorkflow(workflow_id="slow", action="stop"))
         assert (reply.status, reply.code) == ("rejected", "ambiguous_run")
-        signalled = commands.signal(daemon.hub, Signal(workflow_id="slow", node_id="a"))
+        signalled = await commands.signal(daemon.hub, ALICE, Signal(workflow_id="slow", node_id="a"))
         assert (signalled.status, signalled.code, signalled.run_id) == ("rejected", "ambiguous_run", None)
 
 
@@ -196,7 +196,8 @@ async def test_a_request_id_belongs_to_one_request() -> None:
         ("none", "a", "not_found", "not_found"),
         ("quick", "none", "not_found", "not_found"),
         ("quick", "a", "rejected", "run_finished"),
-        ("slow", "a", "rejected", "not_supported_yet"),
+        ("slow", "a", "rejected", "node_finished"),
+        ("slow", "b/c", "not_found", "not_found"),
     ],
 )
 async def test_why_a_signal_is_refused(workflow_id: str, node_id: str, status: str, code: str) -> None:
@@ -204,6 +205,8 @@ async def test_why_a_signal_is_refused(workflow_id: str, node_id: str, status: s
     async with open_daemon() as daemon:
         await (await daemon.runtime.start(QUICK)).result()
         await daemon.runtime.start(SLOW)
-        reply = commands.signal(daemon.hub, Signal(workflow_id=workflow_id, node_id=node_id, request_id="s"))
+        await trio.sleep(1.5)
+        message = Signal(workflow_id=workflow_id, node_id=node_id, request_id="s")
+        reply = await commands.signal(daemon.hub, ALICE, message)
         assert (reply.status, reply.code, reply.request_id) == (status, code, "s")
         assert reply.message

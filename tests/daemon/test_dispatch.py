@@ -71,7 +71,7 @@ async def test_a_wrong_workflow_gets_all_its_errors() -> None:
     ("message", "code"),
     [
         ({"workflow_id": "nowhere"}, "workflow_not_found"),
-        ({"workflow": QUICK, "options": {"use_cache": True}}, "not_supported_yet"),
+        ({"workflow": QUICK, "options": {"rerun": {"from_run": "gone"}}}, "rerun_not_found"),
     ],
 )
 async def test_what_cannot_be_started(message: JsonObject, code: str) -> None:
@@ -170,12 +170,15 @@ async def test_a_repeated_control_acts_once() -> None:
 
 
 async def test_a_signal_is_refused_by_name() -> None:
-    """No node of this version waits for one, and the answer says so."""
+    """Of a node that has ended it says so, and of one that is not there; one that may still wait is kept."""
     async with open_daemon() as daemon:
         socket = await daemon.connect()
         run_id = await started(socket)
+        await trio.sleep(1.5)
         refused = await socket.ask({"type": "signal", "run_id": run_id, "node_id": "a"})
-        assert (refused["status"], refused["code"]) == ("rejected", "not_supported_yet")
+        assert (refused["status"], refused["code"]) == ("rejected", "node_finished")
+        kept = await socket.ask({"type": "signal", "run_id": run_id, "node_id": "b"})
+        assert kept["status"] == "acknowledged"
         nowhere = await socket.ask({"type": "signal", "run_id": run_id, "node_id": "none"})
         assert (nowhere["status"], nowhere["code"]) == ("not_found", "not_found")
 

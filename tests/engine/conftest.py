@@ -53,12 +53,21 @@ def run_in_virtual_time(
     return trio.run(test, clock=clock or MockClock(autojump_threshold=0), instruments=instruments)
 
 
+def run_in_real_time(
+    test: Callable[[], Awaitable[object]], clock: Clock | None, instruments: Sequence[Instrument]
+) -> object:
+    """Run a test that uses `running_clock`, be it only by a mark of its module."""
+    return trio.run(test, clock=clock, instruments=instruments)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have every async test of this folder run in virtual time."""
     folder = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(folder) and iscoroutinefunction(getattr(item, "obj", None)):
-            item.add_marker(pytest.mark.trio(run=run_in_virtual_time))
+            fixtures: list[str] = getattr(item, "fixturenames", [])
+            run = run_in_real_time if "running_clock" in fixtures else run_in_virtual_time
+            item.add_marker(pytest.mark.trio(run=run))
 
 
 @pytest.fixture

@@ -183,8 +183,8 @@ async def test_what_is_nowhere_is_left_to_the_verdict(desk: Desk) -> None:
     await desk.documents.put("page", calling("lost"))
     complete = desk.documents.complete(calling("page", "gone"))
     assert sorted(missing_bodies(complete)) == ["gone", "lost"]
-    for nonsense in ([], None, 3, {}, {"nodes": 3}, {"nodes": [], "workflows": 3}, calling("page", workflows=3)):
-        desk.documents.complete(nonsense)
+    odd: list[Json] = [[], None, 3, {}, {"nodes": 3}, {"nodes": [], "workflows": 3}, calling("page", workflows=3)]
+    assert [desk.documents.complete(document) for document in odd] == odd
 
 
 async def test_a_circle_comes_back_to_the_document_itself(desk: Desk) -> None:

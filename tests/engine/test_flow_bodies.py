@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from bluev_actors.engine.flow import Effects, Flow, Round
 from bluev_actors.engine.journal import MemoryJournal, RunRecord
-from bluev_actors.engine.outcome import BodyEnd, Failed, Opens, Outcome, Succeeded
+from bluev_actors.engine.outcome import BodyEnd, Failed, Opens, Outcome, Succeeded, Waits
 from bluev_actors.engine.run_writer import RunWriter
 from bluev_actors.workflows.frontier import fires
-from bluev_actors.workflows.graph import Edge, Node, RetryPolicy, Settings, Workflow
+from bluev_actors.workflows.graph import Edge, Node, RetryPolicy, Settings, Workflow, WorkflowInput
 from bluev_actors.workflows.kinds import Body, NodeKind
 from bluev_actors.workflows.run_events import (
     ErrorDetail,
@@ -446,3 +446,325 @@ def test_a_nested_run_comes_to_what_it_must(disturbed: bool) -> None:
         assert interpreter.completed <= done
 
     check()
+
+
+# --- by hand ----------------------------------------------------------------------------------------------------
+
+
+def leaf_body(names: str = "x", **settings: Any) -> Workflow:  # noqa: ANN401 - those of `Settings`
+    """A body of leaves without connections."""
+    return Workflow("body", tuple(Node(it, "leaf") for it in names), settings=Settings(**settings))
+
+
+def one(kind: str, body: Workflow, params: JsonObject | None = None, **rest: Any) -> Workflow:  # noqa: ANN401 - of `Node`
+    """A graph of a single node with a body."""
+    return Workflow("w", (Node("a", kind, params or {}, **rest),), bodies={"a": body})
+
+
+def test_a_map_runs_its_body_for_each_item() -> None:
+    """The nodes inside are nodes of the run; the map ends with the last of them."""
+    bench = Bench(one("map", leaf_body(), {"items": 2})).accept().settle()
+    assert list(bench.living) == ["a[0]/x", "a[1]/x"]
+    assert (list(bench.state.open), list(bench.state.in_flight)) == (["a"], list(bench.living))
+    bench.end("a[1]/x")
+    assert (bench.progress["a"].done, bench.progress["a"].total) == (1, 2)
+    bench.end("a[0]/x")
+    assert bench.state.results == {"a": {"out": [{"x": {"out": 1}}] * 2}}
+
+
+def test_a_window_lets_so_many_items_in() -> None:
+    """The next item begins when one has ended."""
+    bench = Bench(one("map", leaf_body("xy"), {"items": 3, "concurrency": 1})).accept().settle()
+    assert list(bench.living) == ["a[0]/x", "a[0]/y"]
+    bench.end("a[0]/x")
+    bench.end("a[0]/y")
+    assert list(bench.living) == ["a[1]/x", "a[1]/y"]
+
+
+def test_a_loop_goes_round_one_item_at_a_time() -> None:
+    """Each round is asked for when the one before has ended."""
+    bench = Bench(one("loop", leaf_body(), {"count": 2})).accept().settle()
+    assert list(bench.living) == ["a[0]/x"]
+    bench.end("a[0]/x")
+    assert list(bench.living) == ["a[1]/x"]
+    bench.end("a[1]/x")
+    assert bench.state.status == "completed"
+
+
+def test_a_body_in_a_body() -> None:
+    """Ids tell the whole way."""
+    inner = one("map", leaf_body(), {"items": 1})
+    bench = Bench(one("sub", inner)).accept().settle()
+    assert list(bench.living) == ["a/a[0]/x"]
+    assert bench.flow.scope("a/a[0]/x").path == "a/a/"
+    bench.end("a/a[0]/x")
+    assert bench.state.status == "completed"
+
+
+def test_an_item_that_fails_ends_the_others() -> None:
+    """With `fail` the node waits for what it cancelled, then fails with the item's error."""
+    bench = Bench(one("map", leaf_body("xy"), {"items": 3, "concurrency": 2})).accept().settle()
+    bench.end("a[0]/x", FAILURE)
+    assert bench.living == {"a[0]/y": True, "a[1]/x": False, "a[1]/y": False}
+    bench.end("a[0]/y", None)
+    assert bench.living == {"a[1]/x": True, "a[1]/y": True}
+    bench.end("a[1]/x", None)
+    bench.end("a[1]/y")
+    assert bench.status("a") == "failed"
+    assert isinstance(bench.events[-1], RunFailed)
+    assert bench.events[-1].error.message == "node a failed: item 0: node x failed: it went wrong"
+    assert bench.closed == ["a"]
+    check_laws(bench)
+
+
+def test_a_body_that_finishes_what_runs() -> None:
+    """`finish_running` of a body's settings holds for its scope alone."""
+    body = leaf_body("xy", on_error="finish_running")
+    bench = Bench(one("map", body, {"items": 1, "policy": "collect"})).accept().settle()
+    bench.end("a[0]/x", FAILURE)
+    assert bench.living == {"a[0]/y": False}
+    bench.end("a[0]/y")
+    assert bench.state.results == {"a": {"out": ["error"]}}
+
+
+def test_an_attempt_keeps_what_completed() -> None:
+    """A map that is tried again runs only the nodes that had not completed."""
+    node = {"retry": RetryPolicy(2, "fixed", 1.0), "on_error": "fail"}
+    bench = Bench(one("map", leaf_body(), {"items": 2}, **node)).accept().settle()
+    bench.end("a[0]/x")
+    bench.end("a[1]/x", FAILURE)
+    assert (bench.status("a"), bench.waits) == ("retrying", {"a": 1.0})
+    bench.retry("a")
+    assert list(bench.living) == ["a[1]/x"]
+    bench.end("a[1]/x")
+    assert bench.state.results == {"a": {"out": [{"x": {"out": 1}}] * 2}}
+
+
+def test_an_open_node_whose_time_is_up() -> None:
+    """What is under way inside is cancelled first; a time-out that comes late finds nobody."""
+    bench = Bench(one("map", leaf_body(), {"items": 2}, retry=RetryPolicy(2, "fixed", 1.0))).accept().settle()
+    bench.flow.time_out("a", "timeout")
+    bench.flow.time_out("a", "timeout")
+    bench.go_on()
+    assert bench.living == {"a[0]/x": True, "a[1]/x": True}
+    bench.end("a[0]/x", None)
+    bench.end("a[1]/x")
+    assert bench.state.nodes["a"].error == ErrorDetail("timeout", "took longer than its timeout", retryable=True)
+    assert bench.status("a") == "retrying"
+    bench.flow.time_out("a", "timeout")
+    assert bench.status("a") == "retrying"
+
+
+def test_a_time_out_while_all_inside_waits() -> None:
+    """Nothing is under way, so the attempt fails at once."""
+    bench = Bench(one("sub", leaf_body(retry=RetryPolicy(2)))).accept().settle()
+    bench.end("a/x", FAILURE)
+    bench.flow.time_out("a", "total_timeout")
+    bench.go_on()
+    assert {it: bench.status(it) for it in ("a", "a/x")} == {"a": "failed", "a/x": "cancelled"}
+    bench.flow.retry_due("a/x")
+    assert bench.state.status == "failed"
+
+
+def test_a_loop_rests_between_its_rounds() -> None:
+    """After a crash only the rest of the wait is left, without the time that the run was paused."""
+    bench = Bench(one("loop", leaf_body(), {"count": 2, "after": 10.0})).accept()
+    bench.settle()
+    assert bench.delays == {"a": 10.0}
+    bench.flow.delay_over("a")
+    bench.go_on()
+    bench.end("a[0]/x")
+    bench.clock += 4
+    bench.pause()
+    bench.clock += 100
+    bench.resume()
+    bench.crash()
+    bench.settle()
+    assert bench.delays == {"a": 6.0}
+    bench.flow.delay_over("a")
+    bench.flow.delay_over("a")
+    bench.go_on()
+    assert list(bench.living) == ["a[1]/x"]
+    bench.crash()
+    bench.settle()
+    assert (bench.delays, list(bench.living)) == ({}, ["a[1]/x"])
+
+
+def test_a_pause_closes_the_bodies() -> None:
+    """At rest the open node is paused too; it is asked again at the resume, and what completed does not run again."""
+    bench = Bench(one("map", leaf_body(), {"items": 2})).accept().settle()
+    bench.end("a[0]/x")
+    bench.pause()
+    bench.end("a[1]/x", None)
+    assert [type(it) for it in bench.events[-3:-1]] == [NodePaused] * 2
+    assert (bench.state.status, bench.status("a")) == ("paused", "paused")
+    bench.resume()
+    assert list(bench.living) == []
+    bench.settle()
+    assert list(bench.living) == ["a[1]/x"]
+    assert bench.state.attempts == 3
+
+
+def test_a_stop_reaches_what_is_nested() -> None:
+    """All of it ends, what never started included where its scope had begun."""
+    bench = Bench(one("map", one("sub", leaf_body()), {"items": 2, "concurrency": 1})).accept().settle()
+    bench.stop()
+    assert bench.living == {"a[0]/a/x": True}
+    bench.end("a[0]/a/x", None)
+    assert bench.state.status == "stopped"
+    assert {it.reason for it in bench.events if isinstance(it, NodeCancelled)} == {"stopped"}
+
+
+def test_a_body_has_a_limit_of_its_own() -> None:
+    """`max_concurrency` of a body counts what is under way in it and below; others pass."""
+    bench = Bench(one("map", leaf_body("xyz", max_concurrency=2), {"items": 2})).accept().settle()
+    assert list(bench.living) == ["a[0]/x", "a[0]/y", "a[1]/x", "a[1]/y"]
+    bench.end("a[0]/x")
+    assert list(bench.living)[-1] == "a[0]/z"
+
+
+def test_an_input_of_the_wrong_type_fails_the_item() -> None:
+    """The body says what it takes, and is not run with anything else."""
+    body = evolve(leaf_body(), inputs={"item": WorkflowInput("string")})
+    bench = Bench(one("map", body, {"items": 1, "policy": "collect"})).accept().settle()
+    assert bench.status("a[0]/x") == "cancelled"
+    assert bench.state.results == {"a": {"out": ["error"]}}
+
+
+def test_a_body_without_numbers_is_run_for_one_item_only() -> None:
+    """Two would have the same ids."""
+    bench = Bench(one("map", leaf_body())).accept()
+    bench.calls.clear()
+    bench.flow.opened("a", Opens([{}, {}], indexed=False))
+    bench.go_on()
+    assert bench.state.error is not None
+    assert bench.state.error.code == "invalid_output"
+
+
+# --- after a crash ----------------------------------------------------------------------------------------------
+
+
+def test_suspects_run_one_by_one() -> None:
+    """Nothing else starts before each of them has ended; those inside bodies are suspects too."""
+    workflow = Workflow(
+        "w",
+        (Node("p", "leaf"), Node("q", "leaf"), Node("a", "map", {"items": 2, "concurrency": 1})),
+        settings=Settings(max_concurrency=3),
+        bodies={"a": leaf_body("x")},
+    )
+    bench = Bench(workflow).accept().settle()
+    assert list(bench.living) == ["p", "q", "a[0]/x"]
+    bench.crash(one_at_a_time=True)
+    assert (list(bench.living), bench.flow.suspect) == (["p"], "p")
+    bench.settle()
+    bench.end("p")
+    assert list(bench.living) == ["q"]
+    bench.end("q")
+    assert (list(bench.living), bench.flow.suspect) == (["a[0]/x"], "a[0]/x")
+    bench.end("a[0]/x")
+    assert (list(bench.living), bench.flow.suspect) == (["a[1]/x"], None)
+
+
+def test_a_poisoned_node_fails_by_its_on_error() -> None:
+    """And the item it stands in with it."""
+    bench = Bench(one("map", leaf_body(), {"items": 2, "policy": "collect"})).accept().settle()
+    bench.crash(poisoned=("a[0]/x",))
+    bench.settle()
+    assert bench.state.nodes["a[0]/x"].error is not None
+    assert bench.state.nodes["a[0]/x"].error.code == "poison"
+    bench.end("a[1]/x")
+    assert bench.state.results == {"a": {"out": ["error", {"x": {"out": 1}}]}}
+
+
+def test_what_runs_at_most_once_is_interrupted() -> None:
+    """It does not run again, neither after a crash nor after one of its executor."""
+    workflow = Workflow("w", (Node("a", "once", on_error="continue"), Node("b", "once", on_error="continue")))
+    bench = Bench(workflow).accept()
+    del bench.living["b"]
+    bench.flow.executor_crashed("b", too_often=False)
+    bench.go_on()
+    bench.crash()
+    errors = [bench.state.nodes[it].error for it in "ab"]
+    assert [error and error.code for error in errors] == ["interrupted"] * 2
+    assert bench.state.status == "completed"
+
+
+def test_a_pause_finds_what_has_not_started_again() -> None:
+    """Nodes inside a body that were in flight at a crash are paused without ever having a task."""
+    bench = Bench(one("map", leaf_body(), {"items": 2})).accept().settle()
+    bench.crash()
+    bench.pause("drain")
+    assert bench.status("a[0]/x") == "paused"
+    bench.settle()
+    assert bench.state.status == "paused"
+    bench.resume()
+    bench.settle()
+    assert list(bench.living) == ["a[0]/x", "a[1]/x"]
+
+
+def test_what_was_reused_is_on_record_first() -> None:
+    """In the order of the graph, whatever order it is given in; what follows from it starts."""
+    edges = (Edge("a", "out", "b", "in"), Edge("b", "out", "c", "in"))
+    workflow = Workflow("w", tuple(Node(it, "leaf") for it in "abc"), edges)
+    bench = Bench(workflow).accept(reused={"b": {"out": 2}, "a": {"out": 1}})
+    assert [it.node_id for it in bench.events if isinstance(it, NodeCompleted)] == ["a", "b"]
+    assert bench.state.nodes["a"].cached
+    assert list(bench.living) == ["c"]
+
+
+# --- waits and gates --------------------------------------------------------------------------------------------
+
+
+def test_a_node_waits_without_a_task() -> None:
+    """A signal gives its payload; a signal nobody waits for is none."""
+    bench = Bench(one("sub", leaf_body())).accept().settle()
+    del bench.living["a/x"]
+    bench.flow.waits("a/x", Waits(seconds=5.0))
+    bench.go_on()
+    assert (bench.status("a/x"), bench.state.nodes["a/x"].next_at) == ("waiting", 1005.0)
+    bench.flow.signalled("a/x", {"ok": True})
+    bench.flow.signalled("a/x", {"ok": False})
+    bench.go_on()
+    bench.settle()
+    assert bench.state.nodes["a/x"].outputs == {"payload": {"ok": True}}
+    assert bench.state.status == "completed"
+
+
+def test_a_signal_may_come_before_the_body_is_open_again() -> None:
+    """It is on record, and found there; so is a time-out."""
+    bench = Bench(one("map", leaf_body(), {"items": 2, "policy": "collect"})).accept().settle()
+    for node_id in list(bench.living):
+        del bench.living[node_id]
+        bench.flow.waits(node_id, Waits())
+    bench.go_on()
+    bench.crash()
+    bench.flow.signalled("a[0]/x", 1)
+    bench.flow.wait_over("a[1]/x")
+    bench.go_on()
+    bench.settle()
+    assert [bench.status(f"a[{it}]/x") for it in (0, 1)] == ["completed", "failed"]
+    assert bench.state.status == "completed"
+
+
+def test_a_wait_in_a_run_that_ends() -> None:
+    """Nobody waits any more."""
+    bench = Bench(leaf_body("xy")).accept()
+    bench.stop()
+    bench.flow.waits("x", Waits())
+    del bench.living["x"]
+    bench.go_on()
+    bench.end("y", None)
+    assert bench.status("x") == "cancelled"
+
+
+def test_a_suspended_run_leaves_its_nodes_as_they_are() -> None:
+    """What is cut short is still in flight on record, so the next process goes on with it."""
+    bench = Bench(leaf_body("xy")).accept()
+    bench.flow.suspend()
+    bench.flow.causes["x"] = "drain"
+    bench.living["x"] = True
+    bench.end("x", None)
+    bench.end("y")
+    assert (bench.status("x"), bench.state.status) == ("running", "running")
+    bench.crash()
+    assert list(bench.living) == ["x"]

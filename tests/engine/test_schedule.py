@@ -148,6 +148,9 @@ def problems(body: object) -> list[tuple[str, str]]:
         ("timezone", "Europe/Berln", "unknown_timezone"),
         ("timezone", 1, "unknown_timezone"),
         ("timezone", "../etc/passwd", "unknown_timezone"),
+        ("timezone", "/etc/localtime", "unknown_timezone"),
+        ("timezone", "Europe", "unknown_timezone"),
+        ("timezone", "", "unknown_timezone"),
         ("chron", "* * * * *", "unknown_field"),
     ],
 )

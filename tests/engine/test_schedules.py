@@ -16,6 +16,7 @@ from attrs import define, field
 from bluev_actors.actors import child
 from bluev_actors.engine import schedules as module
 from bluev_actors.engine.runtime import open_runtime
+from bluev_actors.engine.schedule import Schedule
 from bluev_actors.engine.schedules import FAMILY, LONGEST_NAP, SECOND_TRY, Planned, Scheduler, Schedules, run_id_of
 from bluev_actors.errors import InvalidScheduleError, RefusedError, RunNotFoundError, StorageUnavailableError
 from bluev_actors.testing.documents import chain, step, workflow
@@ -175,6 +176,17 @@ async def test_a_wall_clock_that_is_set_forward() -> None:
         assert world.schedules.find("beat").next_at == MIDNIGHT + 4 * 3600
 
 
+async def test_a_wall_clock_that_was_ahead() -> None:
+    """When it is set right, the schedule does not keep silent until the time that it believed in."""
+    async with open_world() as world, world.scheduler():
+        await world.schedules.put("beat", MINUTELY)
+        world.offset[0] += 1e6
+        await trio.sleep(61)
+        world.offset[0] -= 1e6
+        await trio.sleep(180)
+        assert [at for at in world.runs() if at < 1e6] == [120, 180, 240]
+
+
 # --- once, over crashes -----------------------------------------------------------------------------------
 
 
@@ -205,6 +217,20 @@ async def test_a_crash_between_start_and_note() -> None:
             assert len(world.runs()) == 1
             assert found.last_run is not None
             assert (found.last_run["run_id"], found.next_at) == (run_id, MIDNIGHT + 120)
+
+
+@pytest.mark.parametrize("policy", ["reject", "replace", "queue"])
+async def test_a_crash_between_start_and_note_of_a_long_run(policy: str) -> None:
+    """The run that was started is not taken for one that is in the way."""
+    async with open_world() as world:
+        planned = await world.schedules.put("beat", {"workflow_id": "slow", "interval": 60, "if_running": policy})
+        await trio.sleep(61)
+        run = await world.runtime.start(SLOW, run_id=run_id_of("beat", planned.next_at))
+        world.schedules = world.load()
+        async with world.scheduler():
+            await trio.sleep(1)
+            assert (run.status, world.runs()) == ("running", [61])
+            assert world.schedules.find("beat").last_error is None
 
 
 async def test_a_crash_of_the_scheduler() -> None:
@@ -362,7 +388,7 @@ def test_run_ids() -> None:
 
 def test_a_plan_that_was_not_made_is_never_due() -> None:
     """Until it is planned."""
-    planned = Planned("a", module.parse_schedule(MINUTELY), 0, 0, 0, 0)
+    planned = Planned("a", Schedule("quick", interval=60), 0, 0, 0, 0)
     assert planned.next_at == math.inf
     planned.plan()
     assert planned.next_at == 60

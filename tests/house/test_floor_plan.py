@@ -122,7 +122,7 @@ def test_the_front_door_loads_nothing() -> None:
     """`import bluev_actors` alone brings in no floor: a tool that asks for the version pays for nothing."""
     code = "import sys, bluev_actors; print([m for m in sys.modules if m.startswith('bluev_actors.')])"
     shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
-    assert set(ast.literal_eval(shown.stdout)) <= {"bluev_actors.errors"}
+    assert set(ast.literal_eval(shown.stdout)) <= {"bluev_actors.errors", "bluev_actors.version"}
 
 
 @pytest.mark.parametrize(

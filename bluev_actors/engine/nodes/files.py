@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 import os
 from base64 import b64decode, b64encode
@@ -145,7 +144,7 @@ def _decoded(data: bytes, encoding: str) -> str:
 def _encoded(text: str, encoding: str) -> bytes:
     try:
         return b64decode(text, validate=True) if encoding == BASE64 else text.encode(encoding)
-    except (UnicodeError, binascii.Error) as error:
+    except ValueError as error:
         raise Permanent(f"the text cannot be written as {encoding}", code="not_text") from error
 
 

@@ -146,7 +146,7 @@ async def subprocess(ctx: NodeContext, stdin: Json = NOTHING) -> JsonObject:
 
 async def _end_earlier(ctx: NodeContext) -> None:
     """Before it begins anew after a crash of the daemon, end what the crash has left running."""
-    group = ctx.resume_state["group"] if is_object(ctx.resume_state) else None
+    group = ctx.resume_state.get("group") if is_object(ctx.resume_state) else None
     if isinstance(group, int) and await trio.to_thread.run_sync(end_leftovers, group, ctx.idempotency_key):
         ctx.log("what was left of an earlier start has been killed", "warning")
 

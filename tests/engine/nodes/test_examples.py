@@ -141,11 +141,12 @@ async def test_the_examples_run(name: str, autojump_clock: MockClock) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(REAL))
-async def test_the_examples_of_the_outside_run(name: str, tmp_path: Path) -> None:
-    """Some need a folder with a file."""
+async def test_the_examples_of_the_outside_run(name: str, tmp_path: Path, running_clock: MockClock) -> None:
+    """Some need a folder with a file, and all a clock that waits for threads and processes."""
     (tmp_path / "cities").mkdir()
     (tmp_path / "cities/oslo.txt").write_text("the fjord", "utf-8")
     await check_example(name, Outside(files_root=tmp_path))
+    assert running_clock.rate == 1.0
 
 
 @pytest.mark.parametrize("name", sorted(SERVED))

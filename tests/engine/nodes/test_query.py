@@ -9,6 +9,8 @@ from bluev_actors.engine.nodes.query import select
 from bluev_actors.errors import ExpressionError, InvalidWorkflowError, ParamError
 
 if TYPE_CHECKING:
+    from trio.testing import MockClock
+
     from bluev_actors.workflows.values import Json
     from tests.engine.nodes.conftest import Attempt
 
@@ -34,8 +36,7 @@ async def test_a_large_value_is_searched_in_a_thread(attempt: type[Attempt]) -> 
 
 async def test_long_work_on_a_small_value_goes_to_a_thread(attempt: type[Attempt]) -> None:
     """What cannot be told beforehand is begun on the loop and given up in time."""
-    query = "[*].[" + ", ".join(["$list"] * 1) + "]"
-    query = "map(&length(@), " + "map(&[@, @, @, @], @))"
+    query = "map(&length(@), map(&[@, @, @, @], @))"
     value = ["x"] * 1500
     assert await attempt(select, {"query": query}, {"value": value}).run() == {"value": [4] * 1500}
 
@@ -47,8 +48,9 @@ async def test_a_bomb_is_refused(attempt: type[Attempt]) -> None:
     assert caught.value.code == "expression_failed"
 
 
-async def test_long_work_can_be_cancelled(attempt: type[Attempt]) -> None:
+async def test_long_work_can_be_cancelled(attempt: type[Attempt], running_clock: MockClock) -> None:
     """The thread ends with the node, not when it is done."""
+    assert running_clock.rate == 1.0
     value = [{"n": n} for n in range(50_000)]
     with trio.move_on_after(0.01) as scope:
         await attempt(

@@ -42,7 +42,7 @@ def test_the_limit_holds(data: bytes, encoding: str, size: int) -> None:
 def test_a_bomb_does_not_go_off() -> None:
     """A gigabyte of nothing in a megabyte is unpacked no further than the limit."""
     body = Body("gzip", 100_000)
-    body.take(gzip.compress(bytes(300_000_000)))
+    body.take(gzip.compress(bytes(50_000_000)))
     assert body.overflowed
     assert body.kept < 200_000
 

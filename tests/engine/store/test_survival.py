@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from random import Random
@@ -124,8 +125,8 @@ class _Fate:
     failures: int = 0
     error: type[Exception] = sqlite3.OperationalError
 
-    def __call__(self, _point: str, _key: str) -> None:
-        if self.failures:
+    def __call__(self, point: str, _key: str) -> None:
+        if self.failures and point.startswith("journal."):
             self.failures -= 1
             raise self.error("fate")
 
@@ -177,8 +178,13 @@ class _World:
         elif act == "store":
             await journal.stored()
             self._settle()
+        elif act == "fail":
+            self.fate.failures, self.fate.error = 2, sqlite3.OperationalError
         else:
-            self.fate.failures, self.fate.error = 2, RuntimeError if act == "break" else sqlite3.OperationalError
+            self.fate.failures, self.fate.error = 1, RuntimeError
+            await journal.stored()
+            self._settle()
+            await trio.sleep(10)
         return act in ("crash", "reopen")
 
     def _settle(self) -> None:
@@ -275,27 +281,17 @@ async def test_what_was_shown_outlives_the_process(tmp_path: Path, sync: str) ->
 
 def _kill(folder: Path, sync: str, seconds: float) -> set[Place]:
     """Let the victim work for a while, kill it, and tell what it had shown."""
-    command = [sys.executable, "-c", VICTIM, str(folder), sync]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as victim:  # noqa: S603 - ourselves
-        assert victim.stdout is not None
-        first = victim.stdout.readline()
-        lines = [first]
-        try:
-            victim.wait(0)
-        except subprocess.TimeoutExpired:
-            pass
-        lines += _read_for(victim, seconds)
-    assert victim.returncode == -signal.SIGKILL
-    return {(run_id, int(seq), int(cursor)) for run_id, seq, cursor in map(str.split, lines)}
-
-
-def _read_for(victim: subprocess.Popen[str], seconds: float) -> list[str]:
-    try:
-        victim.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
+    told = folder / "told"
+    with told.open("wb") as out:
+        victim = subprocess.Popen([sys.executable, "-c", VICTIM, str(folder), sync], stdout=out)  # noqa: S603 - ourselves
+    with victim:
+        while not told.stat().st_size and victim.poll() is None:
+            time.sleep(0.01)
+        time.sleep(seconds)
         victim.kill()
-    text, _ = victim.communicate()
-    return [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    assert victim.returncode == -signal.SIGKILL
+    lines = [line for line in told.read_text("ascii").splitlines(keepends=True) if line.endswith("\n")]
+    return {(run_id, int(seq), int(cursor)) for run_id, seq, cursor in map(str.split, lines)}
 
 
 def test_a_copy_of_the_files_at_any_moment_is_sound(tmp_path: Path) -> None:
