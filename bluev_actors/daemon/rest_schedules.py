@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from bluev_actors.engine.schedules import Planned, Schedules
+    from bluev_actors.engine.planned import Planned
+    from bluev_actors.engine.schedules import Schedules
     from bluev_actors.workflows.values import JsonObject
 
 

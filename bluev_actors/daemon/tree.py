@@ -28,7 +28,8 @@ from bluev_actors.daemon.heartbeat import HeartbeatKeeper
 from bluev_actors.daemon.hub import Hub
 from bluev_actors.daemon.listener import Listener
 from bluev_actors.daemon.publisher import Publisher
-from bluev_actors.engine.schedules import Scheduler, Schedules
+from bluev_actors.engine.scheduler import Scheduler
+from bluev_actors.engine.schedules import Schedules
 from bluev_actors.errors import ListenError
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ async def open_daemon_tree(runtime: Runtime, settings: Settings) -> AsyncGenerat
     with publisher.listening():
         connections = await runtime.system.start(child("connections", Supervisor, kind="supervisor"))
         heartbeat = await runtime.system.start(child("heartbeat", lambda: HeartbeatKeeper(hub), kind="heartbeat"))
-        scheduler = await runtime.system.start(child("schedules", lambda: Scheduler(schedules), kind="schedules"))
+        scheduler = await runtime.system.start(
+            child("schedules", lambda: Scheduler(runtime, schedules), kind="schedules")
+        )
         daemon = Daemon(hub, rest_app(hub, publisher, schedules), connections)
         try:
             yield daemon

@@ -50,19 +50,19 @@ def test_schemas_that_may_be(schema: Json) -> None:
     assert schema_flaw(schema) is None
 
 
-@pytest.mark.parametrize(
-    ("schema", "words"),
-    [
-        ({"type": "strin"}, "it is no JSON Schema: 'strin'"),
-        ([], "it is no JSON Schema"),
-        ({"$ref": "http://169.254.169.254/"}, "'$ref' cannot be used here"),
-        ({"properties": {"a": {"$dynamicRef": "#a"}}}, "'$dynamicRef' cannot be used here"),
-        ({"anyOf": [{"patternProperties": {"(a+)+$": {}}}]}, "'patternProperties' cannot be used here"),
-        ({"items": {"not": {"uniqueItems": True}}}, "'uniqueItems' cannot be used here"),
-        ({"$defs": {"a": {"if": {"$ref": "#"}}}}, "'$ref' cannot be used here"),
-        ({"pattern": "(?=a)"}, "the pattern '(?=a)' cannot be read"),
-    ],
-)
+REFUSED: list[tuple[Json, str]] = [
+    ({"type": "strin"}, "it is no JSON Schema: 'strin'"),
+    ([], "it is no JSON Schema"),
+    ({"$ref": "http://169.254.169.254/"}, "'$ref' cannot be used here"),
+    ({"properties": {"a": {"$dynamicRef": "#a"}}}, "'$dynamicRef' cannot be used here"),
+    ({"anyOf": [{"patternProperties": {"(a+)+$": {}}}]}, "'patternProperties' cannot be used here"),
+    ({"items": {"not": {"uniqueItems": True}}}, "'uniqueItems' cannot be used here"),
+    ({"$defs": {"a": {"if": {"$ref": "#"}}}}, "'$ref' cannot be used here"),
+    ({"pattern": "(?=a)"}, "the pattern '(?=a)' cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("schema", "words"), REFUSED)
 def test_schemas_that_may_not(schema: Json, words: str) -> None:
     """What would fetch an address or think for hours, wherever it stands."""
     flaw = schema_flaw(schema)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
@@ -12,7 +12,7 @@ import trio
 from attrs import Factory, define
 
 from bluev_actors.engine.node_types import NodeType, node
-from bluev_actors.errors import NodeError
+from bluev_actors.errors import NodeError, StorageUnavailableError
 from bluev_actors.workflows.kinds import Param, Port
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ async def _work(ctx: NodeContext, given: list[Json]) -> JsonObject:
     """Sleep for what is left of its seconds, and give a number that stands for all it was given."""
     left: float = ctx.params["seconds"] if ctx.resume_state is None else ctx.resume_state
     while left > 0:
-        await ctx.checkpoint(left)
+        with suppress(StorageUnavailableError):
+            await ctx.checkpoint(left)
         await trio.sleep(min(left, 1.0))
         left -= 1.0
     if ctx.attempt <= ctx.params["fails"]:

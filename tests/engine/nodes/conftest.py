@@ -38,6 +38,14 @@ class NotedPort:
         """Note a line or a named event."""
         self.said.append(event)
 
+    def remark(self, line: NodeLog) -> None:
+        """Note a line about the node."""
+        self.said.append(line)
+
+    def mask(self, text: str) -> str:
+        """There are no secrets."""
+        return text
+
     def show_progress(self, progress: NodeProgress) -> None:
         """Note how far the node is."""
         self.progress.append(progress)

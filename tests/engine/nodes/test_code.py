@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from bluev_actors.engine.nodes.code import python
-from bluev_actors.errors import Permanent
+from bluev_actors.errors import NodeError, Permanent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -156,6 +156,43 @@ async def test_a_cancel_waits_for_the_thread(attempt: type[Attempt], monkeypatch
         assert results == []
         go_on.set()
     assert results == [{"value": "done"}]
+
+
+async def test_a_kill_leaves_the_thread_behind(attempt: type[Attempt], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a kill does not wait for it; what it returns then is nobody's."""
+    begun, go_on = trio.Event(), threading.Event()
+
+    def work() -> None:
+        trio.from_thread.run_sync(begun.set)
+        go_on.wait()
+
+    def find(_reference: str) -> Callable[[], None]:
+        return work
+
+    monkeypatch.setattr("bluev_actors.engine.nodes.code._find", find)
+    it = attempt(python, {"call": "it:work"})
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(it.run)
+        await begun.wait()
+        nursery.cancel_scope.cancel()
+        it.context.end_grace()
+    go_on.set()
+    it.context.end_grace()
+    with pytest.raises(NodeError, match="left behind") as caught:
+        await it.run()
+    assert caught.value.code == "killed"
+
+
+async def test_in_a_process(attempt: type[Attempt], running_clock: trio.testing.MockClock) -> None:
+    """A plain function may be called in a process of its own, which a cancel can kill."""
+    params = {"call": "math:isqrt", "isolate": "process"}
+    with pytest.raises(TypeError, match="keyword"):
+        await attempt(python, params, {"n": 9}).run()
+    wrap = {"call": "textwrap:wrap", "isolate": "process"}
+    assert await attempt(python, wrap, {"text": "to be", "width": 2}).run() == {"value": ["to", "be"]}
+    with pytest.raises(Permanent, match="coroutine function"):
+        await attempt(python, {"call": "node_helpers.tools:where_async", "isolate": "process"}).run()
+    assert running_clock.rate == 1
 
 
 def test_it_is_off_until_it_is_allowed() -> None:

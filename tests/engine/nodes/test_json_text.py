@@ -26,6 +26,11 @@ async def parsed(attempt: type[Attempt], text: Json) -> Any:  # noqa: ANN401 - a
     return (await attempt(json_parse, inputs={"text": text}).run())["value"]
 
 
+def never(_value: Json) -> bool:
+    """No value is small."""
+    return False
+
+
 async def formatted(attempt: type[Attempt], value: Json, **params: Json) -> Any:  # noqa: ANN401 - any JSON
     """A value as text."""
     return (await attempt(json_format, params, {"value": value}).run())["text"]
@@ -56,22 +61,9 @@ async def test_parse(attempt: type[Attempt], text: str, padding: str) -> None:
 
 
 CROOKED = [
-    "",
-    "[",
-    "[1",
-    "[1,",
-    "[1,]",
-    "[1 2]",
-    "[1]]",
-    "{",
-    '{"a"',
-    '{"a":',
-    '{"a":1',
-    '{"a":1,}',
-    '{"a" 1}',
-    "{1:2}",
+    *("", "[", "[1", "[1,", "[1,]", "[1 2]", "[1]]", "{", '{"a"', '{"a":', '{"a":1', '{"a":1,}', '{"a" 1}', "{1:2}"),
+    *('{"a":1}}', "nul", "'a'", "[NaN]", "Infinity", '["\t"]', '{"a":1 "b":2}', "[1,,2]"),
 ]
-CROOKED += ['{"a":1}}', "nul", "'a'", "[NaN]", "Infinity", '["\t"]', '{"a":1 "b":2}', "[1,,2]"]
 
 
 @pytest.mark.parametrize("padding", ["", PADDING])
@@ -141,7 +133,7 @@ async def test_in_turns_it_is_the_same(attempt: type[Attempt], value: Json, inde
     """A large value is written as a small one is."""
     small = await formatted(attempt, value, indent=indent)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_text, "is_small", lambda _value: False)
+        patch.setattr(json_text, "is_small", never)
         assert await formatted(attempt, value, indent=indent) == small
 
 

@@ -83,18 +83,18 @@ async def test_sort(attempt: type[Attempt], items: Json, params: dict[str, Json]
     assert await items_of(attempt, sort, items, **params) == expected
 
 
-@pytest.mark.parametrize(
-    ("items", "params", "words"),
-    [
-        ([1, 2, "3"], {}, r"items\[2\] would be sorted by a string, those before it by a number"),
-        ([1, True], {}, r"items\[1\] would be sorted by a bool, those before it by a number"),
-        ([1, None], {}, r"items\[1\] would be sorted by null, which has no order"),
-        ([[1]], {}, r"items\[0\] would be sorted by a list, which has no order"),
-        ([{"at": {}}], {"field": "at"}, "by an object, which has no order"),
-        ([{"at": 1}, {}], {"field": "at"}, r"items\[1\] has no field 'at'"),
-        ([{"at": 1}, 2], {"field": "at"}, r"items\[1\] is a number, so it has no field 'at'"),
-    ],
-)
+NO_ORDER: list[tuple[Json, dict[str, Json], str]] = [
+    ([1, 2, "3"], {}, r"items\[2\] would be sorted by a string, those before it by a number"),
+    ([1, True], {}, r"items\[1\] would be sorted by a bool, those before it by a number"),
+    ([1, None], {}, r"items\[1\] would be sorted by null, which has no order"),
+    ([[1]], {}, r"items\[0\] would be sorted by a list, which has no order"),
+    ([{"at": {}}], {"field": "at"}, "by an object, which has no order"),
+    ([{"at": 1}, {}], {"field": "at"}, r"items\[1\] has no field 'at'"),
+    ([{"at": 1}, 2], {"field": "at"}, r"items\[1\] is a number, so it has no field 'at'"),
+]
+
+
+@pytest.mark.parametrize(("items", "params", "words"), NO_ORDER)
 async def test_what_cannot_be_sorted_is_told(
     attempt: type[Attempt], items: Json, params: dict[str, Json], words: str
 ) -> None:
