@@ -63,8 +63,9 @@ def _nature(kind: JsonObject) -> str:
     facts = [
         f"Version {kind['version']}",
         "pure: same inputs, same outputs, no effect" if kind["pure"] else "not pure",
-        "can be paused in the middle" if kind["pausable"] else "is not cut short by a `checkpoint` pause",
     ]
+    if not kind["body"]:
+        facts.append("can be paused in the middle" if kind["pausable"] else "is not cut short by a `checkpoint` pause")
     if kind["outside"]:
         facts.append(f"touches the outside: off until `--allow {kind['name']}`")
     if kind.get("at_most_once"):

@@ -202,7 +202,6 @@ class NodeContext:
 
         Raises:
             Permanent: as for `save`.
-            StorageUnavailableError: it cannot be stored at present.
         """
         self.save(state)
         await self._port.stored()

@@ -162,6 +162,8 @@ class Flow:
 
     def node(self, node_id: str) -> Node:
         """A node, by its full id."""
+        if "/" not in node_id:
+            return self._root.workflow.by_id[node_id]
         scope = self._scopes.get(paths.prefix(node_id))
         workflow = self._root.workflow.graph_of(node_id) if scope is None else scope.workflow
         return workflow.by_id[paths.own(node_id)]
@@ -172,7 +174,7 @@ class Flow:
 
     def scope(self, node_id: str) -> Scope:
         """The scope that a node stands in; there is one while the node is under way."""
-        return self._scopes[paths.prefix(node_id)]
+        return self._scopes[paths.prefix(node_id)] if "/" in node_id else self._root
 
     # --- beginning ----------------------------------------------------------------------------------------------
 
@@ -266,7 +268,7 @@ class Flow:
             ready = self._ready.take(self._may_start)
             if ready is not None:
                 self._start_next(*ready)
-            elif not self._begin_item():
+            elif not (self._wanting and self._begin_item()):
                 return
 
     def _suspects_go_first(self, suspects: list[str]) -> bool:
@@ -282,13 +284,18 @@ class Flow:
 
     def _may_start(self, scope: Scope, node: Node) -> bool:
         known = self.state.nodes.get(scope.prefix + node.id)
-        return (known is None or known.status in _STARTABLE) and not self._is_doomed(scope)
+        if known is not None and known.status not in _STARTABLE:
+            return False
+        return scope is self._root or not self._is_doomed(scope)
 
     def _start_next(self, scope: Scope, node: Node) -> None:
         node_id = scope.prefix + node.id
         known = self.state.nodes.get(node_id)
-        self._due.discard(node_id)
-        self._start(scope, node, 1 if known is None else known.attempt + (known.status == "retrying"))
+        if known is None:
+            self._start(scope, node, 1)
+        else:
+            self._due.discard(node_id)
+            self._start(scope, node, known.attempt + (known.status == "retrying"))
 
     def _restart(self, scope: Scope, node: Node) -> None:
         """Start again what had started before a crash, under the same number."""
@@ -305,7 +312,7 @@ class Flow:
         if opens:
             opening = self._openings[started.node_id] = Opening(scope, node, attempt)
             self._call(opening)
-        else:
+        elif scope is not self._root:
             scope.occupy(1)
 
     def _come_to_rest(self) -> None:
@@ -506,12 +513,13 @@ class Flow:
         self.causes.pop(node_id, None)
         if node_id == self.suspect:
             self.suspect = None
-        scope = self._scopes[paths.prefix(node_id)]
-        node = scope.workflow.by_id[paths.own(node_id)]
-        opening = self._openings.get(node_id)
+        scope = self._scopes[paths.prefix(node_id)] if "/" in node_id else self._root
+        node = scope.workflow.by_id[node_id[len(scope.prefix) :]]
+        opening = self._openings.get(node_id) if self._openings else None
         if opening is None:
-            scope.occupy(-1)
-            self._ready.left(scope, node)
+            if scope is not self._root or node.concurrency_key is not None:
+                scope.occupy(-1)
+                self._ready.left(scope, node)
         else:
             self._answered(opening)
             self._cancel_inside(node_id)

@@ -72,6 +72,10 @@ class ReadyNodes:
             if ready is None:
                 continue
             scope, node = ready
+            if scope.opening is None and node.concurrency_key is None:
+                if starts(scope, node):
+                    return ready
+                continue
             if starts(scope, node) and self._has_room(scope, node) and self._enters(scope, node):
                 return ready
             self.release(scope)

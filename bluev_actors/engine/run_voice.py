@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from bluev_actors.errors import StorageUnavailableError
 from bluev_actors.workflows.run_events import NodeEmitted, NodeLog, NodeProgress
 
 if TYPE_CHECKING:
@@ -45,8 +46,13 @@ class RunVoice:
         return self._mask.text(text)
 
     async def stored(self) -> None:
-        """Wait until what was said and saved so far is where the journal keeps it."""
-        await self._desk.journal.stored()
+        """Wait until what was said and saved so far is where the journal keeps it, however long the store is in trouble."""
+        while True:
+            try:
+                await self._desk.journal.stored()
+            except StorageUnavailableError:
+                continue  # it has waited for a while; a pause, a stop or a time limit ends the node here
+            return
 
     def save(self, node_id: str, state: Json) -> None:
         """Keep a node's newest checkpoint."""

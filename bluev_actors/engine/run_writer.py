@@ -51,4 +51,6 @@ class RunWriter:
         """Hand what was added to the journal; `then` is called once it is stored and published."""
         if not self.closed:
             entries, self._entries = self._entries, []
-            self.state.cursor = self.journal.append(self.record.run_id, entries, then)
+            cursor = self.journal.append(self.record.run_id, entries, then)
+            if entries:
+                self.state.cursor = cursor

@@ -103,11 +103,12 @@ async def test_a_run_that_came_and_went_has_its_first_event_all_the_same(kept_ru
 async def test_validation_says_errors_and_warnings() -> None:
     """A field nothing reads is a hint, an unknown type an error."""
     async with open_daemon() as daemon:
-        document = {"id": "w", "nodes": [{"id": "a", "type": "noop", "colour": "red"}, {"id": "b", "type": "?"}]}
+        nodes = [{**step("a", "noop"), "disabled": True}, step("b", "noop"), step("c", "?")]
+        document = workflow("w", *nodes, links=["a.out -> b.in"])
         verdict = await commands.validate(daemon.hub, ValidateWorkflow(workflow=document, request_id="v"))
         assert verdict.request_id == "v"
         assert [error["code"] for error in verdict.errors][:1] != []
-        assert "unknown_key" in [warning["code"] for warning in verdict.warnings]
+        assert "disabled_dependency" in [warning["code"] for warning in verdict.warnings]
 
 
 async def test_which_run_is_meant() -> None:

@@ -164,18 +164,18 @@ async def test_an_answer_that_cannot_be_read_back_is_a_bug(deeds: Deeds) -> None
         await Once(journal).answer("s", pause(), deeds.act(pause()))
 
 
-async def test_what_has_acted_is_remembered_though_the_answer_never_left() -> None:
+async def test_what_has_acted_is_remembered_though_the_answer_never_left(deeds: Deeds) -> None:
     """Who is cut off after the deed and asks again, over whatever connection, does not do it twice."""
     journal, request = fresh(), pause()
-    deeds = Deeds()
 
     async def act(remember: Remember[WorkflowControlResponse]) -> WorkflowControlResponse:
-        deeds.gate.set()
         reply = await deeds.act(request)(remember)
-        await trio.sleep_forever()
+        scope.cancel()
+        await trio.lowlevel.checkpoint()
         return reply
 
-    with trio.move_on_after(0):
+    with trio.CancelScope() as scope:
         await Once(journal).answer("s", request, act)
+    assert scope.cancelled_caught
     again = await Once(journal).answer("s", request, act)
     assert (again.status, again.duplicate, deeds.done) == ("acknowledged", True, 1)

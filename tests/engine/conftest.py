@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import asynccontextmanager
 from inspect import iscoroutinefunction
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -13,8 +15,10 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from bluev_actors.engine.limits import RuntimeLimits
 from bluev_actors.engine.runtime import open_runtime
+from bluev_actors.engine.store import opening
 from bluev_actors.workflows.run_events import (
     NODE_ENDED,
+    RUN_ENDED,
     TERMINAL_EVENTS,
     NodeEmitted,
     NodeLog,
@@ -29,6 +33,7 @@ from bluev_actors.workflows.run_state import RunState, apply
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
     from contextlib import AbstractAsyncContextManager
+    from typing import Self
 
     from trio.abc import Clock, Instrument
 
@@ -79,6 +84,24 @@ def running_clock() -> MockClock:
 # --- a runtime --------------------------------------------------------------------------------------------
 
 
+class OnTheLoop:
+    """Stands in for the thread of a journal in a folder, which a clock that jumps would not wait for."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_how: object) -> None:
+        """There is nothing to end."""
+
+    async def run(self, do: Callable[[], None]) -> None:
+        """Do it here; once begun it is never left alone, whoever cancels."""
+        await trio.lowlevel.cancel_shielded_checkpoint()
+        do()
+
+
 class OpenBench(Protocol):
     """Opens a runtime whose wall clock is Trio's; after it no task may be left."""
 
@@ -88,12 +111,15 @@ class OpenBench(Protocol):
 
 
 @asynccontextmanager
-async def _bench(*nodes: NodeType, limits: RuntimeLimits = RuntimeLimits()) -> AsyncGenerator[Runtime]:
+async def _bench(
+    *nodes: NodeType, limits: RuntimeLimits = RuntimeLimits(), folder: Path | None = None
+) -> AsyncGenerator[Runtime]:
     before = living_tasks()
-    with trio.fail_after(FOREVER):
-        async with open_runtime(nodes, now=wall_time, limits=limits) as runtime:
+    with trio.fail_after(FOREVER), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(opening, "Worker", OnTheLoop)
+        async with open_runtime(nodes, now=wall_time, limits=limits, data_dir=folder) as runtime:
             yield runtime
-            if all(handle.state.ended for handle in runtime.list_runs()):
+            if all(handle.status in RUN_ENDED for handle in runtime.list_runs()):
                 await wait_all_tasks_blocked()
                 left = [it.path for it in runtime.system.tree().walk() if it.kind in ("run", "node", "timer")]
                 assert left == [], "a run that has ended leaves nobody behind"
@@ -118,9 +144,70 @@ def _below(task: trio.lowlevel.Task) -> Iterable[trio.lowlevel.Task]:
 
 
 @pytest.fixture(scope="session")
-def bench() -> OpenBench:
+def memory_bench() -> OpenBench:
     """Open runtimes in virtual time, with node types of the test."""
     return _bench
+
+
+@pytest.fixture(scope="session")
+def bench(memory_bench: OpenBench) -> OpenBench:
+    """As `memory_bench`; a file of tests may have both journals under this name."""
+    return memory_bench
+
+
+@pytest.fixture(scope="session")
+def folder_bench(tmp_path_factory: pytest.TempPathFactory) -> OpenBench:
+    """The same over a journal in a folder, each in a folder of its own."""
+
+    def opened(
+        *nodes: NodeType, limits: RuntimeLimits = RuntimeLimits()
+    ) -> AbstractAsyncContextManager[Runtime]:
+        return _bench(*nodes, limits=limits, folder=tmp_path_factory.mktemp("runs"))
+
+    return opened
+
+
+class OpenHouse(Protocol):
+    """Opens runtimes over the folder of the test, one after the other."""
+
+    def __call__(
+        self, *nodes: NodeType, limits: RuntimeLimits = ..., folder: Path | None = None
+    ) -> AbstractAsyncContextManager[Runtime]:
+        """Have these node types; another folder is one that a test has made."""
+        ...
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> OpenHouse:
+    """Open the same folder time and again, in virtual time: what one process leaves, the next one finds."""
+
+    def opened(
+        *nodes: NodeType, limits: RuntimeLimits = RuntimeLimits(), folder: Path | None = None
+    ) -> AbstractAsyncContextManager[Runtime]:
+        return _bench(*nodes, limits=limits, folder=folder or tmp_path / "house")
+
+    return opened
+
+
+class PullThePlug(Protocol):
+    """Makes a folder as a process that is killed at this moment leaves it."""
+
+    def __call__(self) -> Path:
+        """A copy of the test's folder, as the disk has it now."""
+        ...
+
+
+@pytest.fixture
+def pull_the_plug(tmp_path: Path) -> PullThePlug:
+    """Copy the folder of `house` as it is: the process that opens the copy finds what a `kill -9` had left."""
+    numbers = count(1)
+
+    def copy() -> Path:
+        target = tmp_path / f"after-crash-{next(numbers)}"
+        shutil.copytree(tmp_path / "house", target)
+        return target
+
+    return copy
 
 
 # --- laws -------------------------------------------------------------------------------------------------

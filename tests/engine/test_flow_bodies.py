@@ -30,7 +30,7 @@ from bluev_actors.workflows.run_events import (
 from bluev_actors.workflows.run_state import RunState, apply
 
 if TYPE_CHECKING:
-    from bluev_actors.workflows.graph import PauseMode
+    from bluev_actors.workflows.graph import NodeOnError, PauseMode, RunOnError
     from bluev_actors.workflows.values import JsonObject
 
 KINDS: Final = {
@@ -221,23 +221,27 @@ class Bench:
 # --- random nested graphs -------------------------------------------------------------------------------------
 
 POLICIES: Final = ("fail", "collect", "drop")
-ON_ERROR: Final = ("fail_fast", "finish_running", "continue")
+NODE_POLICIES: Final[tuple[NodeOnError, ...]] = ("fail", "fail", "continue", "error_output")
+ON_ERROR: Final[tuple[RunOnError, ...]] = ("fail_fast", "finish_running", "continue")
 
 
 @st.composite
 def nodes(draw: st.DrawFn, node_id: str, depth: int) -> tuple[Node, Workflow | None]:
     """A leaf, or a node with a body."""
     kind = draw(st.sampled_from(["leaf", "leaf", "map", "loop", "sub"] if depth else ["leaf"]))
-    on_error = draw(st.sampled_from(["fail", "fail", "continue", "error_output"]))
+    on_error = draw(st.sampled_from(NODE_POLICIES))
     attempts = draw(st.sampled_from([1, 1, 2])) if kind == "leaf" else 1
     node = Node(node_id, kind, on_error=on_error, retry=RetryPolicy(attempts, "fixed", 1.0))
     if kind == "leaf":
-        params = {"flops": draw(st.sampled_from([0] * 6 + [1, 9])), "gives": draw(st.sampled_from([True, True, False]))}
-        return evolve(node, params=params, disabled=draw(st.integers(0, 9)) == 9), None
+        flops: JsonObject = {
+            "flops": draw(st.sampled_from([0] * 6 + [1, 9])),
+            "gives": draw(st.sampled_from([True, True, False])),
+        }
+        return evolve(node, params=flops, disabled=draw(st.integers(0, 9)) == 9), None
     body = draw(graphs(depth - 1))
     if kind == "loop":
         return evolve(node, params={"count": draw(st.integers(0, 3))}), body
-    params = {"items": 1}
+    params: JsonObject = {"items": 1}
     if kind == "map":
         params = {
             "items": draw(st.integers(0, 3)),
@@ -317,7 +321,7 @@ class Interpreter:
                 return None
             self.completed.add(node_id)
             return {"out": 1} if node.params["gives"] else {}
-        count = node.params.get("count", node.params.get("items", 1))
+        count = int(node.params.get("count") or node.params.get("items", "count" not in node.params))
         ends: list[BodyEnd] = []
         mine = Interpreter()
         for number in range(count):
@@ -402,10 +406,10 @@ class Driver:
         assert self.crashes or limit is None or len(bench.living) <= limit
 
 
-def play(workflow: Workflow, seed: int, **how: bool) -> Bench:
+def play(workflow: Workflow, seed: int, *, crashes: bool, pauses: bool) -> Bench:
     """Run a graph in one of its orders."""
     bench = Bench(workflow)
-    Driver(bench, Random(seed), **how).play()  # noqa: S311 - a test that repeats
+    Driver(bench, Random(seed), crashes, pauses).play()  # noqa: S311 - a test that repeats
     return bench
 
 

@@ -306,6 +306,8 @@ def test_a_palette_learns_everything() -> None:
         "free_outputs": False,
         "pure": False,
         "pausable": False,
+        "at_most_once": False,
+        "body": False,
         "outside": False,
         "enabled": False,
         "trigger_rule": "one_success",

@@ -79,6 +79,8 @@ def test_a_query_without_a_flaw() -> None:
         ("join('')", ["a"]),
         ("join(',', @)", 1),
         ("sort(@)", [1, "a"]),
+        ("sort_by(@, &a)", [{"a": {}}]),
+        ("[::0]", [1]),
     ],
 )
 def test_a_query_that_cannot_be_answered(query: str, value: Json) -> None:

@@ -41,15 +41,17 @@ class Keys:
         self.places[self.inside.pop(node_id)] += 1
 
 
-def scope(names: Iterable[str] = "abc", **settings: int) -> Scope:
+def scope(names: Iterable[str] = "abc", max_concurrency: int | None = None) -> Scope:
     """The scope of a run."""
-    workflow = Workflow("w", tuple(Node(it, "leaf") for it in names), settings=Settings(**settings))
+    workflow = Workflow(
+        "w", tuple(Node(it, "leaf") for it in names), settings=Settings(max_concurrency=max_concurrency)
+    )
     return Scope(workflow, Frontier(workflow, {}), {})
 
 
 def body(around: Scope, limit: int | None = None) -> Scope:
     """The scope of a body in the node `a` of another one."""
-    inner = scope("xyz") if limit is None else scope("xyz", max_concurrency=limit)
+    inner = scope("xyz", max_concurrency=limit)
     inner.opening, inner.prefix = Opening(around, around.workflow.by_id["a"], 1), around.prefix + "a/"
     return inner
 

@@ -89,6 +89,13 @@ def flaky(*errors: Exception) -> Callable[..., Any]:
     return flaky
 
 
+@pytest.fixture(scope="module", params=["in memory", "in a folder"])
+def bench(request: pytest.FixtureRequest) -> OpenBench:
+    """Whatever a run does, it does over both journals."""
+    found: OpenBench = request.getfixturevalue("folder_bench" if request.param == "in a folder" else "memory_bench")
+    return found
+
+
 def one(type_: str, params: JsonObject | None = None, **rest: Json) -> JsonObject:
     """A workflow of one node, `a`."""
     return example("w", {"a": step(type_, params, **rest)})

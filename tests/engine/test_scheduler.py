@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from bluev_actors.engine.runtime import Runtime
-    from bluev_actors.workflows.values import Json, JsonObject
+    from bluev_actors.workflows.values import JsonObject
 
 MIDNIGHT = 1_767_225_600.0
 """The first of January 2026, when Trio's clock reads 0."""
@@ -307,19 +307,6 @@ async def test_a_bug_stops_nobody_else(monkeypatch: pytest.MonkeyPatch, caplog: 
         monkeypatch.undo()
         await trio.sleep(60)
         assert world.runs() == [120]
-
-
-async def test_one_that_is_dropped_while_it_starts() -> None:
-    """Its run goes on, and nothing of it comes back."""
-    stubborn = workflow("quick", step("a", "delay", seconds=1e6), settings={"grace": 1})
-    async with open_world() as world, world.scheduler():
-        await world.runtime.start(stubborn)
-        await world.schedules.put("beat", {**MINUTELY, "if_running": "replace"})
-        await trio.sleep(60)
-        await world.schedules.drop("beat")
-        await trio.sleep(300)
-        assert len(world.runs()) <= 2
-        assert world.runtime.journal.documents(FAMILY) == {}
 
 
 def test_run_ids() -> None:

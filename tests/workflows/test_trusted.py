@@ -55,7 +55,8 @@ def test_a_param_that_only_looks_like_a_body() -> None:
     """Names that are nowhere, and graphs that name themselves, are no trouble."""
     document = {"workflows": {"self": {"nodes": [_map("self")]}, "odd": 3}, "nodes": [_map("self")]}
     assert trusted_workflow(document, "w").bodies["a"].bodies == {}
-    for odd in ("odd", "nowhere", None, []):
+    odds: list[object] = ["odd", "nowhere", None, []]
+    for odd in odds:
         assert trusted_workflow({**document, "nodes": [_map(odd)]}, "w").bodies == {}
 
 

@@ -191,12 +191,11 @@ async def _attend(ctx: NodeContext, group: ProcessGroup, stdin: bytes | None, st
 async def _serve(
     patience: trio.CancelScope, group: ProcessGroup, stdin: bytes | None, stdout: Capture, stderr: Capture
 ) -> None:
-    leader = group.leader
     with patience:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_feed, leader.stdin, stdin)
-            nursery.start_soon(_read, leader.stdout, stdout, group.kill)
-            nursery.start_soon(_read, leader.stderr, stderr, None)
+            nursery.start_soon(_feed, group.leader.stdin, stdin)
+            nursery.start_soon(_read, group.stdout, stdout, group.kill)
+            nursery.start_soon(_read, group.stderr, stderr, None)
 
 
 async def _feed(stream: trio.abc.SendStream | None, stdin: bytes | None) -> None:
@@ -207,9 +206,7 @@ async def _feed(stream: trio.abc.SendStream | None, stdin: bytes | None) -> None
             await stream.send_all(stdin)
 
 
-async def _read(stream: trio.abc.ReceiveStream | None, capture: Capture, too_much: Callable[[], None] | None) -> None:
-    if stream is None:
-        return
+async def _read(stream: trio.abc.ReceiveStream, capture: Capture, too_much: Callable[[], None] | None) -> None:
     async with stream:
         async for piece in stream:
             capture.take(piece)

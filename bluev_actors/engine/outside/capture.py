@@ -45,26 +45,26 @@ class Capture:
             self.overflowed = True
             del self._kept[: -self._limit]
         if self._tell is not None:
-            self._split(self._decoder.decode(bytes(piece)))
+            self._split(self._decoder.decode(bytes(piece)), self._tell)
 
     def finish(self) -> None:
         """Tell the last line, if it has no end."""
         if self._tell is not None:
-            self._split(self._decoder.decode(b"", final=True))
+            self._split(self._decoder.decode(b"", final=True), self._tell)
             if self._line:
-                self._hand_out(self._line)
+                _hand_out(self._line, self._tell)
             self._line = ""
 
-    def _split(self, text: str) -> None:
+    def _split(self, text: str, tell: Callable[[str], None]) -> None:
         *lines, self._line = (self._line + text).split("\n")
         for line in lines:
-            self._hand_out(line)
+            _hand_out(line, tell)
         if len(self._line) >= LONGEST_LINE:
-            self._hand_out(self._line)
+            _hand_out(self._line, tell)
             self._line = ""
 
-    def _hand_out(self, line: str) -> None:
-        if self._tell is not None:
-            line = line.removesuffix("\r")
-            for start in range(0, max(len(line), 1), LONGEST_LINE):
-                self._tell(line[start : start + LONGEST_LINE])
+
+def _hand_out(line: str, tell: Callable[[str], None]) -> None:
+    line = line.removesuffix("\r")
+    for start in range(0, max(len(line), 1), LONGEST_LINE):
+        tell(line[start : start + LONGEST_LINE])

@@ -126,11 +126,9 @@ def _look_at(folder: int, name: str, *, may_be_missing: bool) -> None:
     """
     try:
         mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
-    except FileNotFoundError as error:
-        if not may_be_missing:
-            refuse(error)
-        return
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and may_be_missing:
+            return
         refuse(error)
     if not S_ISREG(mode):
         raise Permanent("it is no regular file", code="forbidden_path")

@@ -62,6 +62,8 @@ class _Result:
 
     value: bytes = b""
     error: BaseException | None = None
+    args: tuple[object, ...] = ()
+    """Of the exception: one whose class takes other arguments than it shows comes through with the wrong text."""
 
 
 async def run_isolated(function: Callable[..., object], arguments: JsonObject) -> Json:
@@ -82,19 +84,20 @@ async def run_isolated(function: Callable[..., object], arguments: JsonObject) -
         Exception: what the function raised, its traceback among the notes.
     """
     callee = Callee.of(function)
-    result = await _in_worker(callee, encoded(arguments))
+    result = await _to_worker(callee, encoded(arguments))
     if result.error is not None:
+        result.error.args = result.args
         raise result.error
     return orjson.loads(result.value)
 
 
-async def _in_worker(callee: Callee, arguments: bytes) -> _Result:
+async def _to_worker(callee: Callee, arguments: bytes) -> _Result:
     # It imports multiprocessing and much more, which most daemons never need.
     import trio_parallel  # type: ignore[import-untyped] # noqa: PLC0415 # pyright: ignore[reportMissingTypeStubs] - has no types
 
     run = cast("Callable[..., Awaitable[_Result]]", trio_parallel.run_sync)  # pyright: ignore[reportUnknownMemberType] - as above
     try:
-        return await run(_call, callee, arguments, kill_on_cancel=True)
+        return await run(call_here, callee, arguments, kill_on_cancel=True)
     except trio_parallel.BrokenWorkerError as error:
         raise NodeError("the process it ran in died", code="worker_died") from error
 
@@ -102,11 +105,13 @@ async def _in_worker(callee: Callee, arguments: bytes) -> _Result:
 # --- in the worker ----------------------------------------------------------------------------------------
 
 
-def _call(callee: Callee, arguments: bytes) -> _Result:
+def call_here(callee: Callee, arguments: bytes) -> _Result:
+    """Call a function of this process: what a worker does."""
     try:
         return _Result(_packed(callee.find()(**orjson.loads(arguments))))
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is told in the other process
-        return _Result(error=_portable(error))
+        survivor = portable(error)
+        return _Result(error=survivor, args=survivor.args)
 
 
 def _packed(value: object) -> bytes:
@@ -116,7 +121,7 @@ def _packed(value: object) -> bytes:
     return encoded(value)
 
 
-def _portable(error: BaseException) -> BaseException:
+def portable(error: BaseException) -> BaseException:
     """The exception itself where it survives the way, else its text; with the traceback as a note."""
     error.add_note("".join(traceback.format_exception(error)))
     try:
@@ -124,7 +129,7 @@ def _portable(error: BaseException) -> BaseException:
     except Exception:  # noqa: BLE001 - an exception may refuse in any way
         copy = None
     if isinstance(copy, Exception):
-        return copy
+        return error
     stranger = NodeError(f"{type(error).__name__}: {error}")
     stranger.__notes__ = error.__notes__
     return stranger

@@ -11,7 +11,7 @@ import signal
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import trio
 from attrs import frozen
@@ -29,9 +29,11 @@ _PROC: Final = Path("/proc")
 
 @frozen
 class ProcessGroup:
-    """A program that was started, with its standard streams as pipes."""
+    """A program that was started, with what it writes coming through pipes."""
 
     leader: trio.Process
+    stdout: trio.abc.ReceiveStream
+    stderr: trio.abc.ReceiveStream
 
     @classmethod
     async def start(
@@ -57,7 +59,7 @@ class ProcessGroup:
             cwd=cwd,
             start_new_session=True,
         )
-        return cls(leader)
+        return cls(leader, cast("trio.abc.ReceiveStream", leader.stdout), cast("trio.abc.ReceiveStream", leader.stderr))
 
     @property
     def id(self) -> int:
@@ -137,7 +139,6 @@ def _members(group: int) -> Iterator[Path]:
 
 
 def _environment(process: Path) -> list[bytes]:
-    try:
+    with suppress(OSError):  # it has ended meanwhile, or belongs to somebody else
         return (process / "environ").read_bytes().split(b"\0")
-    except OSError:
-        return []
+    return []

@@ -17,19 +17,21 @@ import trio
 from attrs import Factory, define, evolve
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, consumes, invariant, multiple, precondition
+from hypothesis.stateful import Bundle, invariant, multiple, precondition
 from machine_graphs import ANSWER, KEY, SLOTS, documents
 from machine_laws import replayed
 from machine_nodes import GRACE, Ledger, node_types
 
 from bluev_actors import faultpoints
+from bluev_actors.engine.limits import RuntimeLimits
 from bluev_actors.engine.runtime import Runtime, open_runtime
 from bluev_actors.engine.store import opening
 from bluev_actors.engine.store.store_limits import StoreLimits
 from bluev_actors.errors import StorageUnavailableError
 from bluev_actors.testing.faults import InjectedError
 from bluev_actors.testing.machine import TrioMachine, rule
-from bluev_actors.workflows.options import RunOptions
+from bluev_actors.workflows.options import Rerun, RunOptions
+from bluev_actors.workflows.run_events import NodeStarted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from bluev_actors.workflows.run_events import Recorded
     from bluev_actors.workflows.values import Json, JsonObject
 
+LIMITS = RuntimeLimits(active_runs=2)
+MAX_RUNS = 4
 EPOCH = 1_800_000_000.0
 CRASH_PERIOD = 6.0
 """Seconds after which the supervisor of runs has forgotten the crashes of a run."""
@@ -90,10 +94,12 @@ class EngineMachine(TrioMachine):
         self.stack = ExitStack()
         self.played: dict[str, Played] = {}
         self.disk_is_full = False
+        self.jump = 0.0
+        self.writer_crash: str | None = None
+        self.writer_crashed_at = -math.inf
         self.doomed: set[str] = set()
         self.kills = 0
         self.folders = 0
-        self.order: list[tuple[str, int]] = []
         super().__init__()
 
     # --- the process --------------------------------------------------------------------------------------------
@@ -119,7 +125,7 @@ class EngineMachine(TrioMachine):
         try:
             with host.scope, faultpoints.armed(partial(self._trap, host)):
                 async with open_runtime(
-                    node_types(host.ledger), now=self.now, data_dir=folder, sync="normal"
+                    node_types(host.ledger), now=self.now, limits=LIMITS, data_dir=folder, sync="normal"
                 ) as host.runtime:
                     self._catch_up(host)
                     host.runtime.journal.subscribe(partial(self._hear, host))
@@ -130,13 +136,16 @@ class EngineMachine(TrioMachine):
 
     def now(self) -> float:
         """Wall time."""
-        return EPOCH + trio.current_time()
+        return EPOCH + self.jump + trio.current_time()
 
     def _trap(self, host: Host, point: str, key: str) -> None:
         if host is not self.host:
             return
         if point == "journal.commit" and self.disk_is_full:
             raise sqlite3.OperationalError("database or disk is full")
+        if point == self.writer_crash:
+            self.writer_crash = None
+            raise InjectedError
         if point == "actor.receive" and key in self.doomed:
             self.doomed.discard(key)
             raise InjectedError
@@ -165,31 +174,51 @@ class EngineMachine(TrioMachine):
 
     # --- what people do -----------------------------------------------------------------------------------------
 
-    @rule(target=runs, document=documents(), session=st.sampled_from(["s", "t"]))
-    async def start(self, document: JsonObject, session: str) -> Any:  # noqa: ANN401 - a run, or none
+    @rule(target=runs, document=documents())
+    async def start(self, document: JsonObject) -> Any:  # noqa: ANN401 - a run, or none
         """Somebody starts a run."""
-        if len(self.played) >= 3:
+        return await self._start(document)
+
+    @rule(target=runs, played=runs, mode=st.sampled_from(["failed", "stale"]))
+    async def start_again(self, played: Played, mode: Any) -> Any:  # noqa: ANN401 - a literal; a run, or none
+        """Somebody runs again what did not complete in a run."""
+        if not self.run(played).ended:
+            return multiple()
+        return await self._start(played.document, RunOptions(rerun=Rerun(from_run=played.run_id, mode=mode)))
+
+    async def _start(self, document: JsonObject, options: RunOptions = RunOptions()) -> Any:  # noqa: ANN401, B008 - as above; frozen
+        if len(self.played) >= MAX_RUNS:
             return multiple()
         played = Played(f"run-{len(self.played)}", document)
         self.played[played.run_id] = played
         try:
-            await self.runtime.start(document, session_id=session, run_id=played.run_id, options=RunOptions())
+            await self.runtime.start(document, run_id=played.run_id, options=options)
         except StorageUnavailableError:
             assert self.disk_is_full
             played.stopped = True
             return multiple()
         return played
 
-    @rule(played=runs, mode=st.sampled_from(["checkpoint", "drain", "hard", None]))
-    async def pause(self, played: Played, mode: Any) -> None:  # noqa: ANN401 - a literal
-        """Somebody pauses it."""
+    @rule(
+        played=runs,
+        mode=st.sampled_from(["checkpoint", "drain", "hard", None]),
+        until=st.sampled_from([None, None, 2.0]),
+        timeout=st.sampled_from([None, None, None, 4.0]),
+    )
+    async def pause(self, played: Played, mode: Any, until: float | None, timeout: float | None) -> None:  # noqa: ANN401 - a literal
+        """Somebody pauses it: from the reply on nothing starts."""
         was = self.run(played).status
+        played.stopped = played.stopped or timeout is not None
         try:
-            outcome = await self.run(played).pause(mode)
+            at = None if until is None else self.now() + until
+            outcome = await self.run(played).pause(mode, until=at, timeout=timeout)
         except StorageUnavailableError:
             assert self.disk_is_full
             return
         assert outcome.accepted == (was in ("queued", "running", "pausing", "paused")), (was, outcome)
+        if outcome.accepted:
+            history = self.run(played).history()
+            assert replayed(self.run(played).workflow, history[: outcome.seq]).status in ("pausing", "paused")
 
     @rule(played=runs)
     async def resume(self, played: Played) -> None:
@@ -238,12 +267,25 @@ class EngineMachine(TrioMachine):
             self.doomed.add(f"/runs/{played.run_id}")
 
     @precondition(lambda self: self.durable)
+    @rule(point=st.sampled_from(["journal.commit", "journal.publish"]))
+    async def crash_writer(self, point: str) -> None:
+        """The journal's writer crashes at its next batch."""
+        if trio.current_time() > self.writer_crashed_at + CRASH_PERIOD:
+            self.writer_crashed_at, self.writer_crash = trio.current_time(), point
+
+    @rule(seconds=st.sampled_from([-20.0, 20.0]))
+    async def set_clock(self, seconds: float) -> None:
+        """Somebody sets the clock."""
+        self.jump += seconds
+
+    @precondition(lambda self: self.durable)
     @rule()
     async def restart(self) -> None:
         """The process goes down in order, and another takes up its folder."""
         if self.disk_is_full:
             return
         self.doomed.clear()
+        self.writer_crash = None
         host = self.host
         host.close.set()
         await host.gone.wait()
@@ -255,6 +297,7 @@ class EngineMachine(TrioMachine):
     async def kill(self) -> None:
         """The process dies at once; another finds its folder as it was at that moment."""
         self.doomed.clear()
+        self.writer_crash = None
         old, host = self.root / str(self.folders), self.host
         self.folders += 1
         shutil.copytree(old, self.root / str(self.folders))
@@ -295,6 +338,14 @@ class EngineMachine(TrioMachine):
                 assert evolve(handle.state, cursor=0) == evolve(state, cursor=0), "the live state is what the record comes to"
 
     @invariant()
+    async def nobody_works_unrecorded(self) -> None:
+        """Each call of a node was on record before; so what has completed is never called again."""
+        for (run_id, node_id, attempt), calls in self.host.ledger.calls.items():
+            starts = [it.event for it in self.played[run_id].shown if isinstance(it.event, NodeStarted)]
+            found = sum((it.node_id, it.attempt) == (node_id, attempt) for it in starts)
+            assert calls <= found, f"{run_id}/{node_id} was called {calls} times, and {found} starts are on record"
+
+    @invariant()
     async def slots_are_those_in_use(self) -> None:
         """As many slots of a key are taken as nodes that name it are at work."""
         inside = 0
@@ -322,6 +373,7 @@ class EngineMachine(TrioMachine):
         """Resume what is paused, and wait."""
         self.disk_is_full = False
         self.doomed.clear()
+        self.writer_crash = None
         await self.advance(3.0)
         held = {it.run_id for it in self.runtime.list_runs()}
         for played in [it for it in self.played.values() if it.run_id in held]:
@@ -331,6 +383,8 @@ class EngineMachine(TrioMachine):
                     await self.advance(ENOUGH)
             assert self.run(played).ended, f"{self.run(played)} does not end: {self.run(played).state}"
             await self.compare(played)
+            read = [recorded async for recorded in self.run(played).events()]
+            assert read == played.shown, "who reads and who is told come to the same"
         await self.laws_hold()
 
     async def compare(self, played: Played) -> None:

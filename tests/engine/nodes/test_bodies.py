@@ -33,7 +33,7 @@ async def run(bench: OpenBench, type_: str, params: JsonObject, **document: Any)
     """The outputs of a single node, or the code of its failure."""
     async with bench() as runtime:
         handle = await runtime.start(example("w", {"it": step(type_, params)}, **document))
-        await handle.finished()
+        await handle.when_ended()
         error = handle.state.error
         return ("failed", error.code) if error else ("completed", handle.state.node("it").outputs)
 
@@ -129,7 +129,7 @@ async def test_a_loop_may_wait_between_iterations(bench: OpenBench) -> None:
         params = {"workflow": GROW, "state": 0, "count": 3, "delay": 10}
         handle = await runtime.start(example("w", {"it": step("loop", params)}))
         began = trio.current_time()
-        await handle.finished()
+        await handle.when_ended()
         assert trio.current_time() - began == pytest.approx(20, abs=1)
 
 

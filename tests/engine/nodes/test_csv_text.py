@@ -86,6 +86,7 @@ async def test_what_is_no_table_is_told(attempt: type[Attempt], text: Json, word
         ([[1, "x"], [[2], {"y": None}]], {}, '1,x\n[2],"{""y"":null}"\n'),
         ([{"a": 'x, "y"\nz'}], {}, 'a\n"x, ""y""\nz"\n'),
         ([{"a": 1, "b": 2}], {"delimiter": ";"}, "a;b\n1;2\n"),
+        ([{"a": None}], {}, 'a\n""\n'),
         ([], {}, ""),
         ([], {"columns": ["a"]}, "a\n"),
     ],

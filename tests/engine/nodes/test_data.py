@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bluev_actors.engine.nodes.data import constant, echo, expression, noop, template
+from bluev_actors.engine.nodes.data import constant, echo, expression, noop, template, transform
 from bluev_actors.errors import ExpressionError
 
 if TYPE_CHECKING:
@@ -43,6 +43,19 @@ async def test_template_is_filled_in(attempt: type[Attempt]) -> None:
     """The text is what the template comes to, with the node's inputs and the workflow's in scope."""
     node = attempt(template, {"text": "{{ name }} in {{ inputs.city }}"}, {"name": "Ada"})
     assert await node.run() == {"text": "Ada in Oslo"}
+
+
+@pytest.mark.parametrize("text", ["{% for name in names %}{{ name }}{% endfor %}", "{{ names | join('') }}"])
+async def test_a_long_template_is_filled_in_too(attempt: type[Attempt], text: str) -> None:
+    """In a thread, with the same text."""
+    names = ["Ada"] * 3000
+    assert await attempt(template, {"text": text}, {"names": names}).run() == {"text": "Ada" * 3000}
+
+
+async def test_transform_builds_an_object(attempt: type[Attempt]) -> None:
+    """Each field by its expression, over the inputs and the scope."""
+    node = attempt(transform, {"fields": {"total": "a * 2", "city": "inputs.city"}}, {"a": 2})
+    assert await node.run() == {"value": {"total": 4, "city": "Oslo"}}
 
 
 @pytest.mark.parametrize(

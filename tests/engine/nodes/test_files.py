@@ -121,9 +121,16 @@ async def test_append(files: Files, tmp_path: Path) -> None:
 async def test_a_draft_of_a_crash_is_written_over(files: Files, tmp_path: Path) -> None:
     """Attempts of one node use one name for their drafts, so a crash leaves one at most, and not for long."""
     draft: list[str] = []
+
+    def rename(name: str, *_rest: object, **_folders: object) -> None:
+        draft.append(name)
+
+    def unlink(*_arguments: object, **_folders: object) -> None:
+        pass
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "rename", lambda name, *_rest, **_dirs: draft.append(str(name)))
-        patch.setattr(os, "unlink", lambda *_arguments, **_dirs: None)
+        patch.setattr(os, "rename", rename)
+        patch.setattr(os, "unlink", unlink)
         await files.write("x", "cut short")
     assert names(tmp_path) == draft
     await files.write("x", "whole")

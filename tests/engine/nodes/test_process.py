@@ -336,8 +336,7 @@ async def test_after_a_crash_the_old_one_goes_first(attempt: type[Attempt]) -> N
     assert (await it.run())["stdout"] == "new\n"
     assert await old.leader.wait() == -9
     assert lines(it)[0] == ("warning", "what was left of an earlier start has been killed")
-    for pipe in (old.leader.stdout, old.leader.stderr):
-        assert pipe is not None
+    for pipe in (old.stdout, old.stderr):
         await pipe.aclose()
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 
-from bluev_actors.engine.outside.isolated import Callee, _call, _portable, run_isolated
+from bluev_actors.engine.outside.isolated import Callee, call_here, portable, run_isolated
 from bluev_actors.engine.plain import encoded
 from bluev_actors.engine.plugins import load_nodes
 from bluev_actors.errors import NodeError, Permanent, RetryAfter
@@ -137,16 +137,16 @@ def exits() -> None:
 
 def test_a_result() -> None:
     """It is plain JSON, encoded where it was made."""
-    result = _call(Callee.of(math.isqrt), b"{}")
+    result = call_here(Callee.of(math.isqrt), b"{}")
     assert isinstance(result.error, TypeError)
-    assert _call(Callee.of(textwrap.dedent), encoded({"text": " é"})).value == '"é"'.encode()
+    assert call_here(Callee.of(textwrap.dedent), encoded({"text": " é"})).value == '"é"'.encode()
 
 
 def test_what_json_cannot_carry(monkeypatch: pytest.MonkeyPatch) -> None:
     """It fails for good, in the worker, where the value is."""
     monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or type(sys)(__name__))
     monkeypatch.setattr(sys.modules[__name__], "returns_a_set", returns_a_set, raising=False)
-    error = _call(Callee(__name__, "returns_a_set", None), b"{}").error
+    error = call_here(Callee(__name__, "returns_a_set", None), b"{}").error
     assert isinstance(error, Permanent)
     assert error.code == "invalid_output"
 
@@ -155,21 +155,26 @@ def test_an_exit_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """A function that leaves the program leaves nobody else's."""
     monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or type(sys)(__name__))
     monkeypatch.setattr(sys.modules[__name__], "exits", exits, raising=False)
-    error = _call(Callee(__name__, "exits", None), b"{}").error
+    error = call_here(Callee(__name__, "exits", None), b"{}").error
     assert isinstance(error, NodeError)
     assert str(error) == "SystemExit: 3"
 
 
-def test_our_own_errors_survive() -> None:
-    """Code, delay and verdict come through."""
-    error = _portable(RetryAfter(30, "later"))
-    assert isinstance(error, RetryAfter)
-    assert (error.seconds, str(error)) == (30, "later")
+async def test_our_own_errors_survive(nodes: Path) -> None:
+    """Code, delay, verdict and text come through."""
+    with nodes.open("a") as file:
+        file.write(
+            "\nfrom bluev_actors.errors import RetryAfter\n@node\ndef later():\n    raise RetryAfter(30, 'later')\n"
+        )
+    later = next(it for it in load_nodes(str(nodes)) if it.kind.name == "later")
+    with pytest.raises(RetryAfter) as caught:
+        await run_isolated(later.function, {})
+    assert (caught.value.seconds, caught.value.code, str(caught.value)) == (30, "retry_after", "later")
 
 
 def test_an_exception_that_does_not_survive() -> None:
     """Its text does, and its traceback."""
-    error = _portable(Stubborn(city="Oslo"))
+    error = portable(Stubborn(city="Oslo"))
     assert type(error) is NodeError
     assert str(error) == "Stubborn: no such city: Oslo"
     assert "Stubborn" in error.__notes__[0]

@@ -27,16 +27,14 @@ async def started(code: str, key: str = "run/it") -> ProcessGroup:
     """A Python program that has said its first line."""
     argv = [sys.executable, "-c", code]
     group = await ProcessGroup.start(argv, env={MARKER: key}, cwd=None, stdin=None)
-    assert group.leader.stdout is not None
-    await group.leader.stdout.receive_some()
+    await group.stdout.receive_some()
     return group
 
 
 async def close(group: ProcessGroup) -> None:
     """Close the pipes that a node would have served."""
-    for stream in (group.leader.stdin, group.leader.stdout, group.leader.stderr):
-        if stream is not None:
-            await stream.aclose()
+    for stream in (group.stdout, group.stderr):
+        await stream.aclose()
 
 
 async def until(condition: Callable[[], bool]) -> None:
