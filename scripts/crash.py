@@ -22,7 +22,7 @@ import click
 import httpx
 import orjson
 import trio
-from attrs import define, field
+from attrs import asdict, define, field
 
 from bluev_actors.engine.store.opening import open_journal
 from crash_daemon import Client, HandshakeError, Process, connected
@@ -293,8 +293,7 @@ def main(*, rounds: int, seed: int, workers: int, as_json: bool) -> None:
     """Kill a real daemon at random moments and check what it had acknowledged."""
     figures, began = Figures(), perf_counter()
     trio.run(all_laps, rounds, seed, workers, figures)
-    shown = {name: getattr(figures, name) for name in Figures.__slots__ if not name.startswith("_")}
-    shown |= {"seed": seed, "seconds": round(perf_counter() - began, 1)}
+    shown: dict[str, Any] = {**asdict(figures), "seed": seed, "seconds": round(perf_counter() - began, 1)}
     if as_json:
         click.echo(orjson.dumps(shown).decode())
     else:

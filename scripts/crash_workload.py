@@ -59,22 +59,22 @@ def _signal(_dice: Random, node_id: str, _log: str) -> Node:
 
 
 def _map(dice: Random, node_id: str, log: str) -> Node:
-    body = {"inputs": {"item": {}, "index": {}}, "nodes": [_counter(dice, "c", log), _delay(dice, "d", log)]}
+    body: Node = {"inputs": {"item": {}, "index": {}}, "nodes": [_counter(dice, "c", log), _delay(dice, "d", log)]}
     items = list(range(dice.randint(0, 5)))
     return {"id": node_id, "type": "map", "params": {"items": items, "workflow": body, "max_concurrency": 2}}
 
 
 def _loop(dice: Random, node_id: str, log: str) -> Node:
     step = {"id": "s", "type": "expression", "params": {"expr": "inputs.state + 1"}}
-    body = {
+    body: Node = {
         "inputs": {"state": {}, "iteration": {}},
         "outputs": {"state": {"node": "s", "output": "value"}},
         "nodes": [_counter(dice, "c", log), step],
     }
-    params = {"state": 0, "while": "state < 3", "max_iterations": 5, "workflow": body}
+    params: Node = {"state": 0, "while": "state < 3", "max_iterations": 5, "workflow": body}
     return {"id": node_id, "type": "loop", "params": params}
 
 
 def _sub(dice: Random, node_id: str, log: str) -> Node:
-    body = {"nodes": [_counter(dice, "c", log), _quick(dice, "q", log)]}
+    body: Node = {"nodes": [_counter(dice, "c", log), _quick(dice, "q", log)]}
     return {"id": node_id, "type": "sub_workflow", "params": {"workflow": body}}

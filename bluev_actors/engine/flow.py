@@ -14,7 +14,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
-from attrs import Factory, define, evolve, frozen
+from attrs import evolve, frozen
 
 from bluev_actors.engine.outcome import BodyEnd, Failed
 from bluev_actors.engine.ready import Gate, ReadyNodes
@@ -84,20 +84,31 @@ class Round:
     finished: Sequence[BodyEnd]
 
 
-@define
 class Effects:
-    """What there is to do, once what led to it is on record."""
+    """What there is to do, once what led to it is on record.
 
-    launches: list[NodeStarted] = Factory(list[NodeStarted])
-    rounds: list[Round] = Factory(list[Round])
-    cancels: list[str] = Factory(list[str])
-    backoffs: list[tuple[str, float]] = Factory(list[tuple[str, float]])
-    """Nodes to try again, and in how many seconds."""
-    delays: list[tuple[str, float]] = Factory(list[tuple[str, float]])
-    """Open nodes whose next items begin in so many seconds."""
-    progress: list[NodeProgress] = Factory(list[NodeProgress])
-    closed: list[str] = Factory(list[str])
-    """Open nodes whose attempt is over."""
+    One is made for every message of every run, so its lists are made by hand.
+
+    Attributes:
+        launches: nodes to start.
+        rounds: open nodes to ask what comes next.
+        cancels: nodes whose executors are to be cancelled.
+        backoffs: nodes to try again, and in how many seconds.
+        delays: open nodes whose next items begin in so many seconds.
+        progress: how far open nodes are.
+        closed: open nodes whose attempt is over by what happened inside.
+    """
+
+    __slots__ = ("backoffs", "cancels", "closed", "delays", "launches", "progress", "rounds")
+
+    def __init__(self) -> None:
+        self.launches: list[NodeStarted] = []
+        self.rounds: list[Round] = []
+        self.cancels: list[str] = []
+        self.backoffs: list[tuple[str, float]] = []
+        self.delays: list[tuple[str, float]] = []
+        self.progress: list[NodeProgress] = []
+        self.closed: list[str] = []
 
 
 class Flow:
@@ -126,7 +137,7 @@ class Flow:
         self._kinds = kinds
         self._now = now
         self._dice = dice
-        self._pausable = pausable or (lambda node_id: self.kind(node_id).pausable)
+        self._pausable = pausable or self._is_pausable
         workflow = writer.record.workflow
         self._root = Scope(workflow, Frontier(workflow, kinds), writer.record.inputs)
         self._scopes: dict[str, Scope] = {"": self._root}
@@ -171,6 +182,9 @@ class Flow:
     def kind(self, node_id: str) -> NodeKind:
         """The kind of a node, by its full id."""
         return self._kinds[self.node(node_id).type]
+
+    def _is_pausable(self, node_id: str) -> bool:
+        return self.kind(node_id).pausable
 
     def scope(self, node_id: str) -> Scope:
         """The scope that a node stands in; there is one while the node is under way."""

@@ -46,7 +46,7 @@ class RunVoice:
         return self._mask.text(text)
 
     async def stored(self) -> None:
-        """Wait until what was said and saved so far is where the journal keeps it, however long the store is in trouble."""
+        """Wait until what was said and saved is where the journal keeps it, however long the store is in trouble."""
         while True:
             try:
                 await self._desk.journal.stored()

@@ -49,8 +49,9 @@ class RunWriter:
 
     def commit(self, then: Callable[[], None] | None = None) -> None:
         """Hand what was added to the journal; `then` is called once it is stored and published."""
-        if not self.closed:
-            entries, self._entries = self._entries, []
-            cursor = self.journal.append(self.record.run_id, entries, then)
-            if entries:
-                self.state.cursor = cursor
+        if self.closed or not (self._entries or then):
+            return
+        entries, self._entries = self._entries, []
+        cursor = self.journal.append(self.record.run_id, entries, then)
+        if entries:
+            self.state.cursor = cursor

@@ -317,3 +317,13 @@ def test_a_bare_update_is_understood(status: NodeStatus) -> None:
     """An older or foreign daemon may leave out what is optional."""
     bare = evolve(update(NodePaused("n", 1)), status=status, error="boom")
     assert from_message(bare) == recorded(BARE[status])
+
+
+def test_nodes_inside_bodies_have_a_path() -> None:
+    """Only they; an open node says that it is one."""
+    messages = [
+        to_message(Recorded("r", "w", 1, 1, 0.0, event))
+        for event in (NodeStarted("each", opens=True), NodeStarted("each[3]/fetch"))
+    ]
+    shown = [(it.path, it.opens) for it in messages if isinstance(it, NodeStatusUpdate)]
+    assert shown == [(None, True), (("each", 3, "fetch"), None)]

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bluev_actors.testing.strategies import json_objects
-from bluev_actors.workflows.run_events import ErrorDetail, NodeProgress
-from bluev_actors.workflows.run_state import NodeState, RunState
+from bluev_actors.workflows.run_events import ErrorDetail, NodeProgress, NodeStarted, RunStarted
+from bluev_actors.workflows.run_state import NodeState, RunState, apply_event
 from bluev_actors.workflows.snapshot import load_snapshot, snapshot
 
 MOMENTS = st.integers(0, 4_000_000_000).map(float)
@@ -120,3 +120,12 @@ def test_what_is_no_snapshot_is_refused() -> None:
     """Something else is not taken for an empty run."""
     with pytest.raises(KeyError):
         load_snapshot({"run_id": "r"})
+
+
+def test_open_nodes_are_told_from_those_with_tasks() -> None:
+    """Both are running; only the latter are in flight."""
+    state = RunState("r", "w")
+    for seq, event in enumerate([RunStarted(), NodeStarted("a", opens=True), NodeStarted("a[0]/x")], 1):
+        apply_event(state, event, seq, 1.0)
+    loaded = load_snapshot(snapshot(state))
+    assert (list(loaded.open), list(loaded.in_flight)) == (["a"], ["a[0]/x"])

@@ -69,7 +69,9 @@ class _Result:
 async def run_isolated(function: Callable[..., object], arguments: JsonObject) -> Json:
     """Call a plain function in a worker process; a cancellation kills it.
 
-    As many run at a time as the machine has processors; the others wait. Workers are kept for the next call.
+    As many run at a time as the machine has processors; the others wait. Workers are kept for the next call. A worker
+    begins by importing the program's main module, so a script has to start its engine under
+    `if __name__ == "__main__":`, or it would start in the worker once more.
 
     Args:
         function: of a module, not made inside another function.

@@ -15,10 +15,6 @@ from attrs import Factory, define, evolve, field
 from bluev_actors.errors import RunNotFoundError
 from bluev_actors.workflows.run_events import (
     RUN_ENDED,
-    NodeCancelled,
-    NodeCompleted,
-    NodeFailed,
-    NodeSkipped,
     Recorded,
     RunCompleted,
     RunEvent,
@@ -35,20 +31,20 @@ if TYPE_CHECKING:
     from bluev_actors.engine.store.records import Entry, RunLine
     from bluev_actors.engine.store.shelf import Shelf
 
-NODE_ENDS: Final = (NodeCompleted, NodeFailed, NodeSkipped, NodeCancelled)
-"""The classes of the events after which a node needs its checkpoint no more."""
+NODESTATUS_EVENTS: Final = frozenset({RunStarted, RunStatusChanged, RunCompleted, RunFailed, RunStopped})
+"""The classes of the events that change the status of a run."""
 
 _ENDS: Final[dict[type[RunEvent], RunStatus]] = {RunCompleted: "completed", RunFailed: "failed", RunStopped: "stopped"}
 _cursor_of = attrgetter("cursor")
 
 
-def status_after(event: RunEvent) -> RunStatus | None:
-    """The status a run has with this event; None when the event does not change it."""
+def status_after(event: RunEvent) -> RunStatus:
+    """The status a run has with an event that changes it."""
     if isinstance(event, RunStatusChanged):
         return event.status
     if isinstance(event, RunStarted):
         return "queued" if event.queued else "running"
-    return _ENDS.get(type(event))
+    return _ENDS[type(event)]
 
 
 @define(eq=False)
@@ -151,9 +147,8 @@ class Ledger:
         log.committed = last.seq
         self.cursor = last.cursor
         for recorded in added:
-            status = status_after(recorded.event)
-            if status is not None:
-                log.line = evolve(log.line, status=status)
+            if recorded.event.__class__ in STATUS_EVENTS:
+                log.line = evolve(log.line, status=status_after(recorded.event))
                 log.ended_at = recorded.at if log.ended else None
 
     def read_all(self, after: int, limit: int | None = None) -> list[Recorded]:

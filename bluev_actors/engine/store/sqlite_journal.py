@@ -21,12 +21,12 @@ from bluev_actors.engine.store.cache_index import CacheIndex
 from bluev_actors.engine.store.commits import Commits, Performer
 from bluev_actors.engine.store.journal_base import JournalBase
 from bluev_actors.engine.store.json_bytes import from_bytes, to_bytes
-from bluev_actors.engine.store.ledger import NODE_ENDS, Ledger, RunLog, status_after
+from bluev_actors.engine.store.ledger import NODE_ENDS, STATUS_EVENTS, Ledger, RunLog, status_after
 from bluev_actors.engine.store.record_codec import document_body, record_body
 from bluev_actors.engine.store.records import Entry, RunRecord, Signal, line_of
 from bluev_actors.engine.store.shelf import Shelf
 from bluev_actors.errors import HistoryExpiredError
-from bluev_actors.workflows.run_events import RUN_ENDED, Recorded
+from bluev_actors.workflows.run_events import RUN_ENDED, Recorded, RunStatus
 
 if TYPE_CHECKING:
     import os
@@ -174,19 +174,22 @@ class SqliteJournal(JournalBase):
         """Write what follows from events: the status of the run, checkpoints that are not needed any more."""
         shelf = self._shelf(log)
         for event, at in entries:
-            if isinstance(event, NODE_ENDS):
-                if event.node_id in shelf.checkpoints:
-                    self._drop_checkpoint(log, shelf, event.node_id)
-            elif (status := status_after(event)) is not None:
-                ended = status in RUN_ENDED
-                self._batch.write(sql.SET_STATUS, status, at if ended else None, log.number)
-                if ended:
-                    self._clear_live(log, shelf)
+            if event.__class__ in STATUS_EVENTS:
+                self._set_status(log, status_after(event), at)
+            elif shelf.checkpoints and isinstance(event, NODE_ENDS):
+                self._drop_checkpoint(log, shelf, event.node_id)
+
+    def _set_status(self, log: RunLog, status: RunStatus, at: float) -> None:
+        ended = status in RUN_ENDED
+        self._batch.write(sql.SET_STATUS, status, at if ended else None, log.number)
+        if ended:
+            self._clear_live(log, self._shelf(log))
 
     def _drop_checkpoint(self, log: RunLog, shelf: Shelf, node_id: str) -> None:
-        del shelf.checkpoints[node_id]
-        self._batch.checkpoints.pop((log.number, node_id), None)
-        self._batch.write(sql.DROP_CHECKPOINT, log.number, node_id)
+        if node_id in shelf.checkpoints:
+            del shelf.checkpoints[node_id]
+            self._batch.checkpoints.pop((log.number, node_id), None)
+            self._batch.write(sql.DROP_CHECKPOINT, log.number, node_id)
 
     def _clear_live(self, log: RunLog, shelf: Shelf) -> None:
         for node_id in shelf.checkpoints:

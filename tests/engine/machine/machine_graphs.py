@@ -6,9 +6,9 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from hypothesis import strategies as st
-from machine_nodes import GRACE, Ledger, node_types
 
 from bluev_actors.engine.nodes import BUILT_INS
+from machine_nodes import GRACE, Ledger, node_types
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +56,8 @@ def _loop(draw: st.DrawFn, _kind: str) -> JsonObject:
         "nodes": [{**_INSIDE, "params": {"given": ["${inputs.state}"], "seconds": draw(SECONDS)}}],
         "outputs": {"state": {"node": "in", "output": "out"}},
     }
-    return {"type": "loop", "params": {"state": 0, "count": draw(st.integers(0, 3)), "max_iterations": 5, "workflow": body}}
+    count = draw(st.integers(0, 3))
+    return {"type": "loop", "params": {"state": 0, "count": count, "max_iterations": 5, "workflow": body}}
 
 
 def _sub(draw: st.DrawFn, _kind: str) -> JsonObject:
@@ -92,10 +93,10 @@ MAKERS: Final[dict[str, Callable[[st.DrawFn, str], JsonObject]]] = {
 
 
 def _edge(draw: st.DrawFn, source: JsonObject, target: JsonObject) -> JsonObject:
-    output = draw(st.sampled_from(["true", "false"])) if source["type"] == "branch" else OUTPUTS.get(source["type"], "out")
     port = INPUTS.get(target["type"], "after")
-    if port == "after" and source["type"] != "branch":
-        output = "done"
+    output = "done" if port == "after" else OUTPUTS.get(source["type"], "out")
+    if source["type"] == "branch":
+        output = draw(st.sampled_from(["true", "false"]))
     return {"from_node": source["id"], "from_output": output, "to_node": target["id"], "to_input": port}
 
 
@@ -112,8 +113,8 @@ def documents(draw: st.DrawFn, kinds: tuple[str, ...] = KNOWN) -> JsonObject:
         node: JsonObject = {"id": f"n{number}", **MAKERS[kind](draw, kind)}
         if draw(st.sampled_from([False, False, True])) and kind != "wait_signal":
             node["concurrency_key"] = KEY
-        for source in draw(st.lists(st.sampled_from(nodes), max_size=2, unique_by=lambda it: it["id"])) if nodes else ():
-            connections.append(_edge(draw, source, node))
+        sources = draw(st.sets(st.integers(0, number - 1), max_size=2)) if number else set[int]()
+        connections += [_edge(draw, nodes[source], node) for source in sorted(sources)]
         if kind == "merge" and not any(it["to_node"] == node["id"] for it in connections):
             node["type"], node["params"] = "noop", {}
         nodes.append(node)

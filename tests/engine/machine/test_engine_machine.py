@@ -18,27 +18,27 @@ from attrs import Factory, define, evolve
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, invariant, multiple, precondition
-from machine_graphs import ANSWER, KEY, SLOTS, documents
-from machine_laws import replayed
-from machine_nodes import GRACE, Ledger, node_types
 
 from bluev_actors import faultpoints
 from bluev_actors.engine.limits import RuntimeLimits
 from bluev_actors.engine.runtime import Runtime, open_runtime
 from bluev_actors.engine.store import opening
 from bluev_actors.engine.store.store_limits import StoreLimits
-from bluev_actors.errors import StorageUnavailableError
+from bluev_actors.errors import ActorStoppedError, StorageUnavailableError
 from bluev_actors.testing.faults import InjectedError
 from bluev_actors.testing.machine import TrioMachine, rule
 from bluev_actors.workflows.options import Rerun, RunOptions
 from bluev_actors.workflows.run_events import NodeStarted
+from machine_graphs import ANSWER, KEY, SLOTS, documents
+from machine_laws import replayed
+from machine_nodes import GRACE, Ledger, node_types
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from bluev_actors.engine.run_handle import RunHandle
     from bluev_actors.workflows.run_events import Recorded
-    from bluev_actors.workflows.values import Json, JsonObject
+    from bluev_actors.workflows.values import JsonObject
 
 LIMITS = RuntimeLimits(active_runs=2)
 MAX_RUNS = 4
@@ -186,14 +186,14 @@ class EngineMachine(TrioMachine):
             return multiple()
         return await self._start(played.document, RunOptions(rerun=Rerun(from_run=played.run_id, mode=mode)))
 
-    async def _start(self, document: JsonObject, options: RunOptions = RunOptions()) -> Any:  # noqa: ANN401, B008 - as above; frozen
+    async def _start(self, document: JsonObject, options: RunOptions = RunOptions()) -> Any:  # noqa: ANN401 - as above
         if len(self.played) >= MAX_RUNS:
             return multiple()
         played = Played(f"run-{len(self.played)}", document)
         self.played[played.run_id] = played
         try:
             await self.runtime.start(document, run_id=played.run_id, options=options)
-        except StorageUnavailableError:
+        except (StorageUnavailableError, ActorStoppedError):
             assert self.disk_is_full
             played.stopped = True
             return multiple()
@@ -205,7 +205,13 @@ class EngineMachine(TrioMachine):
         until=st.sampled_from([None, None, 2.0]),
         timeout=st.sampled_from([None, None, None, 4.0]),
     )
-    async def pause(self, played: Played, mode: Any, until: float | None, timeout: float | None) -> None:  # noqa: ANN401 - a literal
+    async def pause(
+        self,
+        played: Played,
+        mode: Any,  # noqa: ANN401 - a literal
+        until: float | None,
+        timeout: float | None,
+    ) -> None:
         """Somebody pauses it: from the reply on nothing starts."""
         was = self.run(played).status
         played.stopped = played.stopped or timeout is not None
@@ -335,7 +341,8 @@ class EngineMachine(TrioMachine):
             assert len(played.shown) == len(history), "all that is on record was shown"
             if history:
                 state = replayed(handle.workflow, history)
-                assert evolve(handle.state, cursor=0) == evolve(state, cursor=0), "the live state is what the record comes to"
+                live = evolve(handle.state, cursor=state.cursor)
+                assert live == state, "the live state is what the record comes to"
 
     @invariant()
     async def nobody_works_unrecorded(self) -> None:
