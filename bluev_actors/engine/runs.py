@@ -185,8 +185,12 @@ class Runs:
 
     def _put_on_shelf(self, handle: RunHandle) -> None:
         self._shelf.append(handle)
-        if len(self._shelf) > SHELF and not self._shelf[0].is_heard:
-            self._shelf.popleft().put_away()
+        if len(self._shelf) > SHELF:
+            oldest = self._shelf.popleft()
+            if oldest.is_heard:
+                self._shelf.append(oldest)
+            else:
+                oldest.put_away()
 
     # --- finding ------------------------------------------------------------------------------------------------
 

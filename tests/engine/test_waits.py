@@ -29,7 +29,8 @@ def taken(desk: WaitDesk, node_id: str = "a") -> list[Json]:
     """All that is delivered to a node, one after the other."""
     found: list[Json] = []
     while (signal := desk.next_signal(node_id)) is not None:
-        found.append(signal.payload)
+        found.append(signal[0])
+        desk.take(node_id)
     return found
 
 

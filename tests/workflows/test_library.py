@@ -28,7 +28,7 @@ def test_the_innermost_graph_of_a_name_is_meant() -> None:
 
 def test_names_that_stand_nowhere() -> None:
     """In the document, in its graphs and in bodies in bodies; each once."""
-    document = {
+    document: dict[str, Any] = {
         "workflows": {"known": {"nodes": [node("far"), node("known")]}},
         "nodes": [node("known"), node("gone"), node({"nodes": [node("gone"), node("deep")]}), {"params": {}}, 3],
     }

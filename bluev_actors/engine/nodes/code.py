@@ -44,8 +44,8 @@ _REFERENCE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\
     pausable=False,
     outside=True,
     failures={
-        "worker_died": "The process that the function ran in died; another attempt gets a new one. It dies at its start "
-        "where a script that embeds the engine runs it outside of `if __name__ == '__main__':`.",
+        "worker_died": "The process that the function ran in died; another attempt gets a new one. It dies at once "
+        "where a script that embeds the engine starts it outside of `if __name__ == '__main__':`.",
         "invalid_param": "`call` names nothing that can be called, or what cannot run in a process.",
         "invalid_input": "The inputs do not fit the function.",
     },

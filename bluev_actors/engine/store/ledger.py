@@ -15,6 +15,10 @@ from attrs import Factory, define, evolve, field
 from bluev_actors.errors import RunNotFoundError
 from bluev_actors.workflows.run_events import (
     RUN_ENDED,
+    NodeCancelled,
+    NodeCompleted,
+    NodeFailed,
+    NodeSkipped,
     Recorded,
     RunCompleted,
     RunEvent,
@@ -31,7 +35,9 @@ if TYPE_CHECKING:
     from bluev_actors.engine.store.records import Entry, RunLine
     from bluev_actors.engine.store.shelf import Shelf
 
-NODESTATUS_EVENTS: Final = frozenset({RunStarted, RunStatusChanged, RunCompleted, RunFailed, RunStopped})
+NODE_ENDS: Final = (NodeCompleted, NodeFailed, NodeSkipped, NodeCancelled)
+"""The classes of the events after which a node needs its checkpoint no more."""
+STATUS_EVENTS: Final = frozenset({RunStarted, RunStatusChanged, RunCompleted, RunFailed, RunStopped})
 """The classes of the events that change the status of a run."""
 
 _ENDS: Final[dict[type[RunEvent], RunStatus]] = {RunCompleted: "completed", RunFailed: "failed", RunStopped: "stopped"}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from unittest import mock
 
 import trio
-from attrs import Factory, define, evolve
+from attrs import Factory, define, evolve, field
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, invariant, multiple, precondition
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from bluev_actors.workflows.run_events import Recorded
     from bluev_actors.workflows.values import JsonObject
 
+NO_RUN: object = multiple()  # pyright: ignore[reportUnknownVariableType] # of no results, of no type
+"""What a rule adds to a bundle when there is nothing to add."""
 LIMITS = RuntimeLimits(active_runs=2)
 MAX_RUNS = 4
 EPOCH = 1_800_000_000.0
@@ -80,7 +82,9 @@ class Host:
     close: trio.Event = Factory(trio.Event)
     gone: trio.Event = Factory(trio.Event)
     ledger: Ledger = Factory(Ledger)
-    runtime: Runtime = None  # type: ignore[assignment] # there once it has opened
+    before: dict[str, int] = Factory(dict[str, int])
+    """How many events of each run were shown before it opened."""
+    runtime: Runtime = field(init=False)
 
 
 class EngineMachine(TrioMachine):
@@ -91,6 +95,7 @@ class EngineMachine(TrioMachine):
     runs = Bundle("runs")
 
     def __init__(self) -> None:
+        """Note what the machine knows beforehand; the base opens the first process."""
         self.stack = ExitStack()
         self.played: dict[str, Played] = {}
         self.disk_is_full = False
@@ -117,7 +122,7 @@ class EngineMachine(TrioMachine):
             self.hosts.cancel_scope.cancel()
 
     async def _boot(self) -> None:
-        self.host = Host()
+        self.host = Host(before={run_id: len(it.shown) for run_id, it in self.played.items()})
         await self.hosts.start(self._live, self.host)
 
     async def _live(self, host: Host, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -183,12 +188,12 @@ class EngineMachine(TrioMachine):
     async def start_again(self, played: Played, mode: Any) -> Any:  # noqa: ANN401 - a literal; a run, or none
         """Somebody runs again what did not complete in a run."""
         if not self.run(played).ended:
-            return multiple()
+            return NO_RUN
         return await self._start(played.document, RunOptions(rerun=Rerun(from_run=played.run_id, mode=mode)))
 
     async def _start(self, document: JsonObject, options: RunOptions = RunOptions()) -> Any:  # noqa: ANN401 - as above
         if len(self.played) >= MAX_RUNS:
-            return multiple()
+            return NO_RUN
         played = Played(f"run-{len(self.played)}", document)
         self.played[played.run_id] = played
         try:
@@ -196,7 +201,7 @@ class EngineMachine(TrioMachine):
         except (StorageUnavailableError, ActorStoppedError):
             assert self.disk_is_full
             played.stopped = True
-            return multiple()
+            return NO_RUN
         return played
 
     @rule(
@@ -309,10 +314,9 @@ class EngineMachine(TrioMachine):
         shutil.copytree(old, self.root / str(self.folders))
         host.ledger.closed = True
         self.kills += 1
-        self.host = Host()
         self.disk_is_full = False
         host.scope.cancel()
-        await self.hosts.start(self._live, self.host)
+        await self._boot()
         self._forget_what_was_never_acknowledged()
 
     def _forget_what_was_never_acknowledged(self) -> None:
@@ -346,9 +350,10 @@ class EngineMachine(TrioMachine):
 
     @invariant()
     async def nobody_works_unrecorded(self) -> None:
-        """Each call of a node was on record before; so what has completed is never called again."""
+        """Each call of a node was put on record by this process before; so what has completed is not called again."""
         for (run_id, node_id, attempt), calls in self.host.ledger.calls.items():
-            starts = [it.event for it in self.played[run_id].shown if isinstance(it.event, NodeStarted)]
+            news = self.played[run_id].shown[self.host.before.get(run_id, 0) :]
+            starts = [it.event for it in news if isinstance(it.event, NodeStarted)]
             found = sum((it.node_id, it.attempt) == (node_id, attempt) for it in starts)
             assert calls <= found, f"{run_id}/{node_id} was called {calls} times, and {found} starts are on record"
 
@@ -416,12 +421,11 @@ class DurableMachine(EngineMachine):
 
 
 SETTINGS = settings(
-    max_examples=int(os.environ.get("MACHINE_EXAMPLES", "20")),
-    stateful_step_count=int(os.environ.get("MACHINE_STEPS", "15")),
+    max_examples=int(os.environ.get("MACHINE_EXAMPLES", "20")),  # more of them by hand, for a night
+    stateful_step_count=15,
     deadline=None,
-    suppress_health_check=list(HealthCheck),
-    phases=[Phase.generate, Phase.shrink] if "MACHINE_SHRINK" in os.environ else [Phase.generate],
-    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],  # to explain takes longer than all of these
     print_blob=True,
 )
 
