@@ -25,11 +25,13 @@ FLAGS: Final = (
     allow_host_option,
     files_root_option,
     secrets_option,
+    click.option("--program", multiple=True, metavar="NAME", help="A program `subprocess` may start. Repeatable."),
     click.option("--insecure", is_flag=True, default=None, help="Allow another host than loopback."),
     click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Pages that may use it. Repeatable."),
     click.option("--allow-host-header", multiple=True, metavar="NAME", help="Names it may be called by. Repeatable."),
     click.option("--heartbeat", type=float, metavar="SECONDS", help="[default: 30]"),
     click.option("--drain-timeout", type=float, metavar="SECONDS", help="[default: 10]"),
+    click.option("--watchdog", type=float, metavar="SECONDS", help="Name a node that blocks all others.  [default: 1]"),
     click.option("--log-format", type=click.Choice(["auto", "pretty", "json"]), help="[default: auto]"),
     click.option("--config", metavar="FILE", help="TOML with the same keys."),
     # Known by name, so that they are refused in words and not taken for slips of the pen.

@@ -86,7 +86,7 @@ def run_id_for(hub: Hub, caller: Caller, message: ExecuteWorkflow) -> str:
     """
     if message.request_id is None:
         return hub.runtime.new_run_id()
-    whose = "\n".join([hub.runtime.journal.epoch, caller.session_id, message.request_id])
+    whose = f"{hub.runtime.journal.epoch}\n{caller.session_id}\n{message.request_id}"
     return f"run-{hashlib.blake2b(whose.encode(), digest_size=16).hexdigest()}"
 
 

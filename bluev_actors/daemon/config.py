@@ -50,6 +50,7 @@ class Settings:
         sync: `full` survives a power cut, `normal` the death of the process.
         nodes: files or modules with the user's own node types.
         allow: node types that touch the outside, switched on by exact name.
+        program: the programs that `subprocess` may start, by name; any when none is named.
         allow_host: hosts that nodes may call besides public addresses.
         files_root: the folder that nodes' files are confined to; empty for none, and then no node reaches a file.
         secrets_file: TOML with the secrets that workflows name.
@@ -58,6 +59,7 @@ class Settings:
         allow_host_header: names by which requests may call it besides loopback names and `host`.
         heartbeat: seconds between two heartbeats.
         drain_timeout: seconds that runs have when the daemon goes down.
+        watchdog: seconds for which a node may hold up everybody before it is named; 0: nobody looks.
         log_format: `pretty`, `json`, or `auto`, which is pretty on a terminal.
         config: the file that settings were read from, if any.
         limits: what one peer may cost.
@@ -72,6 +74,7 @@ class Settings:
     sync: Sync = "full"
     nodes: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
+    program: tuple[str, ...] = ()
     allow_host: tuple[str, ...] = ()
     files_root: str = ""
     secrets_file: str = ""
@@ -80,6 +83,7 @@ class Settings:
     allow_host_header: tuple[str, ...] = ()
     heartbeat: float = 30.0
     drain_timeout: float = 10.0
+    watchdog: float = 1.0
     log_format: LogFormat = "auto"
     config: str = ""
     limits: Limits = field(factory=Limits)

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from bluev_actors.engine.runtime import Runtime
 
 
-def open_engine(settings: Settings, catalogue: Catalogue) -> AbstractAsyncContextManager[Runtime]:
+def open_engine(
+    settings: Settings, catalogue: Catalogue, *, watchdog: float | None = None
+) -> AbstractAsyncContextManager[Runtime]:
     """Open a runtime.
 
     Args:
         settings: where runs are kept, what nodes may reach and be told, how much there may be of everything.
         catalogue: the node types there are.
+        watchdog: seconds for which nothing may hold up the event loop without being named; None: nobody looks.
 
     Raises:
         ConfigError: the secrets cannot be read, or the folder for files is none.
@@ -37,6 +40,7 @@ def open_engine(settings: Settings, catalogue: Catalogue) -> AbstractAsyncContex
         sync=settings.sync,
         secrets=secrets_of(settings),
         outside=outside_of(settings),
+        watchdog=watchdog,
     )
 
 
@@ -53,12 +57,18 @@ def outside_of(settings: Settings) -> Outside:
     """What nodes that touch the outside may reach.
 
     Raises:
-        ConfigError: the folder for files is none.
+        ConfigError: the folder for files is none, or is where runs are kept.
     """
-    files_root = user_path(settings.files_root)
+    files_root, folder = user_path(settings.files_root), settings.folder
     if files_root is not None and not files_root.is_dir():
         raise ConfigError(f"files_root must be a folder, and {files_root} is none.")
-    return Outside(allowed_hosts=settings.allow_host, files_root=files_root)
+    if files_root is not None and folder is not None and _overlap(files_root.resolve(), folder.resolve()):
+        raise ConfigError(f"files_root {files_root} and data_dir {folder} overlap: nodes could overwrite the journal.")
+    return Outside(allowed_hosts=settings.allow_host, files_root=files_root, programs=settings.program or None)
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)
 
 
 def user_path(text: str) -> Path | None:

@@ -1,7 +1,7 @@
 """A request acts once: whoever repeats it, over whatever connection, gets the first answer again.
 
-What was answered is kept by the journal as long as the runs are, and stored with what the request did. What this adds is
-the time in between: a repetition that comes while the first is still being worked on waits for it.
+What was answered is kept by the journal as long as the runs are, and stored with what the request did. What this adds
+is the time in between: a repetition that comes while the first is still being worked on waits for it.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LogFormat: TypeAlias = Literal["auto", "pretty", "json"]
 
-_MAY_BE_ZERO: Final = frozenset({"port", "drain_timeout"})
+_MAY_BE_ZERO: Final = frozenset({"port", "drain_timeout", "watchdog"})
 _HIGHEST_PORT: Final = 65535
 
 

@@ -222,6 +222,7 @@ class Run(Supervisor[RunCommand]):
             self._open_round(round_)
         for node_id in effects.closed:
             self._stop_clock(node_id)
+            self._timers.disarm_one(f"delay/{node_id}")
         self._crew.tell_to_end(effects.cancels)
         for node_id, seconds in effects.backoffs:
             self._clocks.count(node_id, seconds)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from bluev_actors.engine.journal import RunLine
     from bluev_actors.engine.run_desk import RunDesk
     from bluev_actors.workflows.graph import PauseMode, Workflow
-    from bluev_actors.workflows.run_events import Recorded, RunStatus
+    from bluev_actors.workflows.run_events import NodeProgress, Recorded, RunStatus
     from bluev_actors.workflows.values import Json, JsonObject
 
 R = TypeVar("R")
@@ -55,6 +55,8 @@ class ExecutionContext:
     _run: RunHandle
     _begin: Callable[[], None]
     _callbacks: defaultdict[str, list[Callback]] = field(factory=lambda: defaultdict(list))
+    listener: Callable[[NodeProgress], None] | None = None
+    """Takes the progress of its nodes, for callbacks."""
 
     @property
     def run_id(self) -> str:

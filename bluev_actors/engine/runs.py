@@ -316,6 +316,9 @@ class Runs:
     def _desk(self, record: RunRecord, params: Mapping[str, NodeParams]) -> RunDesk:
         def show(progress: NodeProgress) -> None:
             self.show_progress(record.run_id, record.workflow_id, progress, self.now())
+            handle = self._handles.get(record.run_id)
+            if handle is not None and handle.context.listener is not None:
+                handle.context.listener(progress)
 
         return RunDesk(
             record=record,
@@ -350,7 +353,9 @@ class Runs:
 
     def _follow(self, run_id: str, after: int) -> trio.Event:
         """Start the actor that calls a run's callbacks; the event says when the last one is through."""
-        actor = CallbackReader(self._by_run_id(run_id).context, EventReader(self.journal, run_id, after))
+        context = self._by_run_id(run_id).context
+        actor = CallbackReader(context, EventReader(self.journal, run_id, after))
+        context.listener = actor.show_progress
         spec = child(f"{run_id}:callbacks", lambda: actor, restart="temporary", kind="callbacks")
         self._supervising.tell(StartChild(spec), urgent=True)
         return actor.finished

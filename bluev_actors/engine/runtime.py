@@ -287,18 +287,16 @@ async def open_runtime(  # noqa: PLR0913 - each argument is one thing an embedde
         for node_type in nodes:
             catalogue.add(node_type)
     catalogue.check_allowed()
-    async with (
-        nullcontext() if watchdog is None else watching(watchdog),
-        _journal(data_dir, sync, limits) as journal,
-        open_system() as system,
-    ):
+    guard = nullcontext() if watchdog is None else watching(watchdog)
+    async with _journal(data_dir, sync, limits) as journal, open_system() as system:
         runtime = Runtime(system, catalogue, journal, limits, now, secrets or Secrets(), outside or Outside())
         if (spec := journal.spec()) is not None:
             await system.start(spec)
         runtime.runs.attach(await system.start(runtime.runs.spec()))
         await runtime.runs.take_up()
         try:
-            yield runtime
+            with guard:
+                yield runtime
         finally:
             with trio.CancelScope(shield=True):
                 await runtime.drain(0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from contextlib import asynccontextmanager
+from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from attrs import define, field
 from bluev_actors.engine.node_executor import NodeExecutor
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
+    from collections.abc import Generator, Iterator
     from types import FrameType
 
     from bluev_actors.engine.context import NodeContext
@@ -30,22 +30,23 @@ _BODY = NodeExecutor.call_node.__code__
 """The code in whose frame a node's function runs."""
 
 
-@asynccontextmanager
-async def watching(seconds: float) -> AsyncGenerator[None]:
+@contextmanager
+def watching(seconds: float) -> Generator[None]:
     """Watch the loop inside the block.
 
     Args:
         seconds: how long the loop may be busy without a pause.
     """
-    watchdog = _Watchdog(seconds)
+    watchdog = _Watchdog(seconds, trio.lowlevel.current_trio_token(), threading.get_ident())
+    thread = threading.Thread(target=watchdog.look_on, name="watchdog", daemon=True)
     trio.lowlevel.add_instrument(watchdog)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(watchdog.watch)
-        try:
-            yield
-        finally:
-            watchdog.over.set()
-            trio.lowlevel.remove_instrument(watchdog)
+    thread.start()
+    try:
+        yield
+    finally:
+        watchdog.over.set()
+        trio.lowlevel.remove_instrument(watchdog)
+        thread.join()
 
 
 @define(eq=False)
@@ -53,6 +54,8 @@ class _Watchdog(trio.abc.Instrument):
     """Knows since when the loop is busy."""
 
     _seconds: float
+    _token: trio.lowlevel.TrioToken
+    _thread: int
     over: threading.Event = field(factory=threading.Event, init=False)
     _busy_since: float | None = field(default=None, init=False)
     _barked_at: float | None = field(default=None, init=False)
@@ -65,21 +68,18 @@ class _Watchdog(trio.abc.Instrument):
         """The loop looks around again."""
         self._busy_since = None
 
-    async def watch(self) -> None:
+    def look_on(self) -> None:
         """Look at the loop from a thread, until it is over."""
-        token, thread = trio.lowlevel.current_trio_token(), threading.get_ident()
-        with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(self._look_on, token, thread, limiter=trio.CapacityLimiter(1))
-
-    def _look_on(self, token: trio.lowlevel.TrioToken, thread: int) -> None:
         while not self.over.wait(self._seconds / 4):
             since = self._busy_since
             if since is None or since == self._barked_at or perf_counter() - since < self._seconds:
                 continue
             self._barked_at = since
-            self._bark(token, sys._current_frames().get(thread), perf_counter() - since)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - documented, its name notwithstanding
+            # Documented, its name notwithstanding: the only way to see where another thread is.
+            frames = sys._current_frames()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+            self._bark(frames.get(self._thread), perf_counter() - since)
 
-    def _bark(self, token: trio.lowlevel.TrioToken, frame: FrameType | None, seconds: float) -> None:
+    def _bark(self, frame: FrameType | None, seconds: float) -> None:
         stack = list(_frames(frame))
         context = _node_on(stack)
         where = _where(stack)
@@ -90,7 +90,7 @@ class _Watchdog(trio.abc.Instrument):
         _log.warning("node %r holds up the event loop for %.1f s %s", name, seconds, where)
         message = f"holds up the event loop for {seconds:.1f} s {where}; let it run in a thread or a process"
         try:
-            token.run_sync_soon(context.remark, message, "node_stalled")
+            self._token.run_sync_soon(context.remark, message, "node_stalled")
         except trio.RunFinishedError:
             return  # the loop has ended meanwhile, and with it whoever would listen
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import pytest
 import trio
+from attrs import define
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from bluev_actors.engine.limits import RuntimeLimits
@@ -85,11 +86,18 @@ def running_clock() -> MockClock:
 # --- a runtime --------------------------------------------------------------------------------------------
 
 
+@define
+class Disk:
+    """How slow the disk of a journal in a folder is."""
+
+    seconds: float = 0.0
+
+
+@define
 class OnTheLoop:
     """Stands in for the thread of a journal in a folder, which a clock that jumps would not wait for."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    disk: Disk
 
     def __enter__(self) -> Self:
         return self
@@ -99,7 +107,8 @@ class OnTheLoop:
 
     async def run(self, do: Callable[[], None]) -> None:
         """Do it here; once begun it is never left alone, whoever cancels."""
-        await trio.lowlevel.cancel_shielded_checkpoint()
+        with trio.CancelScope(shield=True):
+            await trio.sleep(self.disk.seconds)
         do()
 
 
@@ -113,11 +122,11 @@ class OpenBench(Protocol):
 
 @asynccontextmanager
 async def _bench(
-    *nodes: NodeType, limits: RuntimeLimits = RuntimeLimits(), folder: Path | None = None
+    *nodes: NodeType, limits: RuntimeLimits = RuntimeLimits(), folder: Path | None = None, disk: Disk | None = None
 ) -> AsyncGenerator[Runtime]:
     before = living_tasks()
     with trio.fail_after(FOREVER), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(opening, "Worker", OnTheLoop)
+        patch.setattr(opening, "Worker", lambda _name: OnTheLoop(disk or Disk()))
         async with open_runtime(nodes, now=wall_time, limits=limits, data_dir=folder) as runtime:
             yield runtime
             if all(handle.status in RUN_ENDED for handle in runtime.list_runs()):
@@ -185,13 +194,19 @@ class OpenHouse(Protocol):
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> OpenHouse:
+def disk() -> Disk:
+    """The disk under `house`."""
+    return Disk()
+
+
+@pytest.fixture
+def house(tmp_path: Path, disk: Disk) -> OpenHouse:
     """Open the same folder time and again, in virtual time: what one process leaves, the next one finds."""
 
     def opened(
         *nodes: NodeType, limits: RuntimeLimits = RuntimeLimits(), folder: Path | None = None
     ) -> AbstractAsyncContextManager[Runtime]:
-        return _bench(*nodes, limits=limits, folder=folder or tmp_path / "house")
+        return _bench(*nodes, limits=limits, folder=folder or tmp_path / "house", disk=disk)
 
     return opened
 

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 import trio
 
-from bluev_actors.engine.callbacks import CALLBACK_NAMES, NAMES, check_name
+from bluev_actors.engine.callbacks import CALLBACK_NAMES, NAMES, STATUS_NAMES, check_name
 from bluev_actors.engine.limits import RuntimeLimits
 from bluev_actors.engine.node_types import node
 from bluev_actors.engine.nodes.examples import example, step
 from bluev_actors.errors import NodeError, RunFailedError, RunStoppedError
-from bluev_actors.workflows.run_events import RunEvent
+from bluev_actors.workflows.run_events import RUN_ENDED, RunEvent, RunStatus
 
 if TYPE_CHECKING:
     from bluev_actors.engine.callbacks import Callback
@@ -55,9 +55,10 @@ async def breaks() -> None:
 
 
 def test_every_event_has_its_callback() -> None:
-    """No event is without a name, and no two share one."""
+    """No event is without a name, and no two share one; nor is a state that a run changes to."""
     assert set(NAMES) == set(get_args(RunEvent))
-    assert len(CALLBACK_NAMES) == len(NAMES)
+    assert len(set(NAMES.values())) == len(NAMES)
+    assert set(STATUS_NAMES) == set(get_args(RunStatus)) - RUN_ENDED
     assert set(SEEDS) <= CALLBACK_NAMES
 
 
@@ -150,14 +151,51 @@ async def test_other_callbacks(bench: OpenBench) -> None:
         "node_start a",
         "node_log a",
         "node_event a",
+        "workflow_pause",
         "workflow_status",
         "node_pause a",
+        "workflow_pause",
         "workflow_status",
+        "workflow_stop",
         "workflow_status",
         "node_cancel a",
         "workflow_stopped",
     ]
     assert {key: ear.heard[4][1][key] for key in ("name", "data")} == {"name": "tick", "data": {"n": 1}}
+
+
+async def test_going_on_after_a_pause(bench: OpenBench) -> None:
+    """A node that was paused is resumed and starts again; one that starts for the first time is not resumed."""
+    ear = Ear()
+    async with bench() as runtime:
+        run = await runtime.start(SLEEP, callbacks=ear.on("node_start", "node_resume", "workflow_resume"))
+        await trio.sleep(1)
+        await run.pause()
+        await trio.sleep(1)
+        await run.resume()
+        await run.result()
+    assert ear.names == ["node_start a", "workflow_resume", "node_resume a", "node_start a", "node_start b"]
+
+
+async def test_progress_is_heard_while_it_happens(bench: OpenBench) -> None:
+    """It is not stored, so a callback that is slow hears the newest only."""
+
+    @node
+    async def walks(ctx: NodeContext) -> None:
+        for done in range(1, 5):
+            ctx.progress(done=done, total=4)
+            await trio.sleep(1)
+
+    heard: list[float] = []
+
+    async def slow(_ctx: ExecutionContext, **data: Json) -> None:
+        heard.append(data["done"])
+        await trio.sleep(2.5)
+
+    async with bench(walks) as runtime:
+        run = await runtime.start(example("w", {"a": step("walks")}), callbacks={"node_progress": slow})
+        await run.result()
+    assert heard == [1, 3]
 
 
 async def test_a_slow_callback_delays_no_node(bench: OpenBench) -> None:

@@ -12,6 +12,7 @@ from bluev_actors.engine.node_types import node
 from bluev_actors.engine.nodes.examples import example, step
 from bluev_actors.engine.outcome import Waits
 from bluev_actors.errors import RunFailedError, RunStoppedError
+from bluev_actors.workflows.kinds import Port
 from bluev_actors.workflows.run_events import NodeWaiting
 
 if TYPE_CHECKING:
@@ -36,13 +37,13 @@ def bench(each_bench: OpenBench) -> OpenBench:
 
 
 def waiting(**params: Json) -> JsonObject:
-    """A workflow whose node `a` waits for a signal, and whose node `b` has what came."""
-    return example("w", {"a": step("wait_signal", params), "b": step("noop")}, "a.payload -> b.in")
+    """A workflow of one node, `a`, which waits for a signal."""
+    return example("w", {"a": step("wait_signal", params)})
 
 
 def given(payload: Json) -> JsonObject:
     """The results of that workflow."""
-    return {"b": {"out": payload}}
+    return {"a": {"payload": payload}}
 
 
 def is_waiting(run: RunHandle, node_id: str = "a") -> bool:
@@ -76,12 +77,7 @@ async def test_a_signal_ends_the_wait(bench: OpenBench, payload: Json, story: Te
 
 async def test_a_signal_that_comes_early_is_kept(bench: OpenBench) -> None:
     """Before its node waits, and before it has so much as started; the oldest is taken, and the others are not."""
-    doc = example(
-        "w",
-        {"first": step("delay", {"seconds": 5}), "a": step("wait_signal"), "b": step("noop")},
-        "first.out -> a.after",
-        "a.payload -> b.in",
-    )
+    doc = example("w", {"first": step("delay", {"seconds": 5}), "a": step("wait_signal")}, "first.out -> a.after")
     async with bench() as runtime:
         run = await runtime.start(doc)
         assert (await run.signal("a", "early")).accepted
@@ -141,9 +137,9 @@ async def test_a_signal_after_the_end(bench: OpenBench) -> None:
 
 async def test_what_was_acknowledged_early_may_not_fit(bench: OpenBench) -> None:
     """Before the node waits nobody knows what it takes; what does not fit is dropped then, the next one is taken."""
-    nodes = {"first": step("delay", {"seconds": 5}), "a": step("wait_signal", {"schema": YES}), "b": step("noop")}
+    nodes = {"first": step("delay", {"seconds": 5}), "a": step("wait_signal", {"schema": YES})}
     async with bench() as runtime:
-        run = await runtime.start(example("w", nodes, "first.out -> a.after", "a.payload -> b.in"))
+        run = await runtime.start(example("w", nodes, "first.out -> a.after"))
         for payload in ("nonsense", {"ok": 1}, {"ok": False}):
             assert (await run.signal("a", payload)).accepted
         assert await run.result() == given({"ok": False})
@@ -248,7 +244,7 @@ async def test_a_signal_in_time_disarms_the_clock(bench: OpenBench) -> None:
 async def test_a_node_of_ones_own_may_wait(bench: OpenBench) -> None:
     """Any function may return that it waits, with its own word for what for."""
 
-    @node(outputs=["payload"])
+    @node(outputs=[Port("payload")])
     async def asks(ctx: NodeContext) -> Waits:
         ctx.log("anybody?")
         return Waits(5, default="nobody", reason="approval")
@@ -273,7 +269,7 @@ async def test_others_go_on_meanwhile(bench: OpenBench) -> None:
 async def test_inside_a_body(bench: OpenBench) -> None:
     """Each item waits for its own signal; one that comes before its item has begun is kept."""
     body = {"nodes": [{"id": "ask", "type": "wait_signal"}], "connections": [], "inputs": {"item": {}}}
-    doc = example("w", {"each": step("map", {"items": [1, 2, 3], "body": body, "max_concurrency": 1})})
+    doc = example("w", {"each": step("map", {"items": [1, 2, 3], "workflow": body, "max_concurrency": 1})})
     async with bench() as runtime:
         run = await runtime.start(doc)
         await trio.sleep(1)
@@ -320,7 +316,7 @@ async def test_the_clock_of_a_wait_stands_still(bench: OpenBench) -> None:
 async def test_a_wait_that_begins_in_a_pause_has_all_its_time(bench: OpenBench, crashes: bool) -> None:
     """Also after a crash, when only what is on record is known."""
 
-    @node(outputs=["payload"])
+    @node(outputs=[Port("payload")])
     async def asks() -> Waits:
         await trio.sleep(5)
         return Waits(10, default="nobody")
@@ -335,7 +331,7 @@ async def test_a_wait_that_begins_in_a_pause_has_all_its_time(bench: OpenBench, 
             await trio.sleep(0)
         await run.resume()
         assert await run.result() == {"a": {"payload": "nobody"}}
-        assert trio.current_time() == pytest.approx(115)
+        assert trio.current_time() == pytest.approx(115, abs=0.05)
 
 
 async def test_a_stop_ends_a_wait(bench: OpenBench) -> None:
@@ -346,7 +342,7 @@ async def test_a_stop_ends_a_wait(bench: OpenBench) -> None:
         await run.stop()
         with pytest.raises(RunStoppedError):
             await run.result()
-        assert [run.state.node(it).status for it in "ab"] == ["cancelled", "cancelled"]
+        assert run.state.node("a").status == "cancelled"
         assert trio.current_time() == 1
 
 
@@ -378,12 +374,7 @@ async def test_a_wait_outlives_a_crash(bench: OpenBench, story: TellStory) -> No
 @pytest.mark.parametrize("paused", [False, True])
 async def test_a_signal_outlives_a_crash(bench: OpenBench, paused: bool) -> None:
     """What was acknowledged before it is delivered after it: to a node not begun, and to one in a paused run."""
-    doc = example(
-        "w",
-        {"first": step("delay", {"seconds": 5}), "a": step("wait_signal"), "b": step("noop")},
-        "first.out -> a.after",
-        "a.payload -> b.in",
-    )
+    doc = example("w", {"first": step("delay", {"seconds": 5}), "a": step("wait_signal")}, "first.out -> a.after")
     async with bench() as runtime:
         run = await runtime.start(doc)
         await trio.sleep(6 if paused else 1)
@@ -421,8 +412,9 @@ async def test_no_crash_at_a_commit_loses_a_signal(
         while left <= 0:
             left = number
             run = await runtime.start(doc)
-            assert (await run.signal("a", "first")).accepted
+            # One whose answer was lost in the crash is asked for again; it may be told that its own had been taken.
             assert (await run.signal("b", "second")).accepted
+            assert (await run.signal("a", "first")).code in (None, "node_finished", "run_finished")
             with trio.fail_after(100):
                 assert await run.result() == {"b": {"payload": "second"}}
             assert run.state.node("a").outputs == {"payload": "first"}

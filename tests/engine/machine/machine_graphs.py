@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 ANSWER: Final = "yes"
 """What every signal brings, and what a node that waits for one falls back on."""
 KEY: Final = "k"
-SLOTS: Final = 2
-"""Nodes with the key that may be at work at one time."""
+SLOTS: Final = 1
+"""Nodes with the key that may be at work at one time, of all runs."""
 SECONDS: Final = st.sampled_from([0, 0.5, 2, 3.5])
 
 OUTPUTS: Final = {"branch": "true", "wait_signal": "payload", "map": "results", "loop": "state", "merge": "value"}
@@ -103,14 +103,14 @@ KNOWN: Final = tuple(kind for kind in MAKERS if kind in {it.kind.name for it in 
 
 
 @st.composite
-def documents(draw: st.DrawFn, kinds: tuple[str, ...] = KNOWN) -> JsonObject:
-    """A workflow of up to five nodes, each after some of those before it."""
+def documents(draw: st.DrawFn, kinds: tuple[str, ...] = KNOWN, *, rivals: bool = False) -> JsonObject:
+    """A workflow of up to five nodes, each after some of those before it; rivals all want the same slot."""
     nodes: list[JsonObject] = []
     connections: list[JsonObject] = []
     for number in range(draw(st.integers(1, 5))):
         kind = draw(st.sampled_from(kinds))
         node: JsonObject = {"id": f"n{number}", **MAKERS[kind](draw, kind)}
-        if draw(st.sampled_from([False, False, True])) and kind != "wait_signal":
+        if (rivals or draw(st.booleans())) and kind != "wait_signal":
             node["concurrency_key"] = KEY
         sources = draw(st.sets(st.integers(0, number - 1), max_size=2)) if number else set[int]()
         connections += [_edge(draw, nodes[source], node) for source in sorted(sources)]

@@ -184,6 +184,11 @@ class EngineMachine(TrioMachine):
         """Somebody starts a run."""
         return await self._start(document)
 
+    @rule(target=runs, document=documents(kinds=("work", "stubborn", "cleaner"), rivals=True))
+    async def start_rival(self, document: JsonObject) -> Any:  # noqa: ANN401 - as above
+        """Somebody starts a run whose nodes all name the same key."""
+        return await self._start(document)
+
     @rule(target=runs, played=runs, mode=st.sampled_from(["failed", "stale"]))
     async def start_again(self, played: Played, mode: Any) -> Any:  # noqa: ANN401 - a literal; a run, or none
         """Somebody runs again what did not complete in a run."""
