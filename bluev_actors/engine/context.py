@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol, get_args
 
 import trio
-from attrs import Factory, define, field
+from attrs import define, field
 
 from bluev_actors.engine.outside.outside import Outside
 from bluev_actors.engine.plain import clean_text, encoded, plain_copy
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 LEVELS: Final[tuple[str, ...]] = get_args(LogLevel)
 MAX_CHECKPOINT: Final = 1024 * 1024
 """Bytes that a checkpoint may have, as JSON."""
+
+
+_NOT_YET: Final[JsonObject] = {}
+"""Stands for what `give` replaces; one for all attempts, for there may be very many, and nobody writes into it."""
+_NO_PARAMS: Final = NodeParams()
+_NOTHING_OUTSIDE: Final = Outside()
 
 
 class RunPort(Protocol):
@@ -83,9 +89,9 @@ class NodeContext:
     resume_state: Json | None
     """What the last checkpoint of this node kept; None when there is none."""
     _port: RunPort = field(alias="port")
-    params: JsonObject = field(factory=dict[str, "Json"], repr=False)
+    params: JsonObject = field(default=_NOT_YET, repr=False)
     """The settings, evaluated, with the defaults filled in."""
-    inputs: JsonObject = field(factory=dict[str, "Json"], repr=False)
+    inputs: JsonObject = field(default=_NOT_YET, repr=False)
     round: int = 0
     """How often its body has ended for what it opened; 0 for a node without a body."""
     finished: Sequence[BodyEnd] = ()
@@ -93,12 +99,12 @@ class NodeContext:
     fingerprint: bytes | None = None
     """What its outputs follow from, when they may be those of an earlier run."""
     pausable: bool = False
-    """Whether a `checkpoint` pause may cancel this attempt; its kind says so first, and its function may know better."""
-    outside: Outside = Factory(Outside)
+    """Whether a `checkpoint` pause may cancel this attempt: as its kind says, unless its function knows better."""
+    outside: Outside = _NOTHING_OUTSIDE
     """What the operator lets nodes that touch the outside reach."""
-    _scope: Scope = field(factory=dict[str, "Json"], repr=False)
-    _sources: Mapping[str, list[str]] = Factory(dict[str, list[str]])
-    _compiled: NodeParams = Factory(NodeParams)
+    _scope: Scope = field(default=_NOT_YET, repr=False)
+    _sources: Mapping[str, list[str]] = _NOT_YET
+    _compiled: NodeParams = _NO_PARAMS
     _shields: list[trio.CancelScope] = field(factory=list[trio.CancelScope], init=False)
     _killed: bool = field(default=False, init=False)
     _over: bool = field(default=False, init=False)

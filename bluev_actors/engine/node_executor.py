@@ -139,8 +139,9 @@ class NodeExecutor(Actor[Never]):
             returned.append(await trio.to_thread.run_sync(lambda: function(**arguments), abandon_on_cancel=True))
         if returned:
             return returned[0]
-        await trio.lowlevel.checkpoint_if_cancelled()
-        raise NodeError("the thread of the node was left behind", code="killed")
+        # Left behind by a kill, which comes with a cancel.
+        await trio.sleep_forever()
+        raise AssertionError("nobody wakes it")
 
     def suspend(self) -> bool:
         """Make the node stand still, its clock too, if it can; whether it does."""

@@ -144,8 +144,8 @@ def node(  # noqa: PLR0913 - each argument is one thing a kind says of itself
         pure: same inputs, same outputs, no effect.
         pausable: whether a `checkpoint` pause may cancel it; when left out, a pure coroutine function may be.
         at_most_once: when the process dies while it runs, it fails with `interrupted` and is not run again.
-        isolate: `process` runs a plain function in a worker process: it does not hold up the loop, can be cancelled at any
-            time, and takes nobody along when it dies. It gets no `ctx`.
+        isolate: `process` runs a plain function in a worker process: it does not hold up the loop, can be cancelled at
+            any time, and takes nobody along when it dies. It gets no `ctx`.
         body: its work is done by the graph in its param `workflow`, and the function says for which items: it returns
             `Opens`, and is called again when they have ended.
         check: says what is wrong with the params of a node taken together.

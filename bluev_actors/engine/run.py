@@ -30,6 +30,7 @@ from bluev_actors.engine.run_commands import (
     Begin,
     CancelNodes,
     GateOpened,
+    GoOn,
     Heard,
     PauseRun,
     ResumeRun,
@@ -86,7 +87,10 @@ class Run(Supervisor[RunCommand]):
         self._clocks = Clocks(trio.current_time, self._settings.retry)
         self._crashes = RestartWindow(RestartBudget(EXECUTOR_CRASHES, EXECUTOR_PERIOD))
         self._inline: deque[NodeExecutor] = deque()
-        self._inline_runs = 0
+        self._inline_called = False
+        self._going_on = False
+        self._given: list[str] = []
+        self._limited: set[str] = set()
         self._stored: deque[list[NodeStarted]] = deque()
         self._timers = Timers(self.start_child, self.cancel_child)
         self._crew = Crew(
@@ -173,8 +177,21 @@ class Run(Supervisor[RunCommand]):
 
     # --- going on -----------------------------------------------------------------------------------------------
 
+    def _go_on_soon(self) -> None:
+        """Go on once for all exits and alarms that have come; those are urgent, and this message is not."""
+        if not self._going_on:
+            self._going_on = True
+            self.ref.tell(GoOn())
+
+    @handles
+    async def go_on(self, _message: GoOn) -> None:
+        """Go on, unless something that came in between has."""
+        if self._going_on:
+            self._go_on()
+
     def _go_on(self) -> None:
         """Let the flow decide, show it in one commit, and carry it out."""
+        self._going_on = False
         suspect = self._flow.suspect
         effects = self._flow.go_on()
         if self._flow.suspect != suspect:
@@ -187,7 +204,16 @@ class Run(Supervisor[RunCommand]):
             self.stop()
 
     def _commit(self, launches: list[NodeStarted]) -> None:
-        """Hand over what was written; the nodes it starts are launched once it is stored."""
+        """Hand over what was written; the nodes it starts are launched once it is stored.
+
+        Signals are taken only now that the ends they led to are on their way, so that no crash in between loses one.
+        """
+        self._hand_over(launches)
+        given, self._given = self._given, []
+        for node_id in given:
+            self._waits.take(node_id)
+
+    def _hand_over(self, launches: list[NodeStarted]) -> None:
         if not launches:
             self._writer.commit()
         elif self._desk.journal.durable:
@@ -214,8 +240,11 @@ class Run(Supervisor[RunCommand]):
         """
         if not self._desk.journal.durable:
             return [], launches
-        ahead = [it for it in launches if self._flow.kind(it.node_id).pure]
-        return ahead, [it for it in launches if not self._flow.kind(it.node_id).pure]
+        ahead: list[NodeStarted] = []
+        behind: list[NodeStarted] = []
+        for started in launches:
+            (ahead if self._flow.kind(started.node_id).pure else behind).append(started)
+        return ahead, behind
 
     def _carry_out(self, effects: Effects) -> None:
         for round_ in effects.rounds:
@@ -267,6 +296,7 @@ class Run(Supervisor[RunCommand]):
     def _limit_open_node(self, node_id: str, limit: TimeLimit) -> None:
         """A node without a task has no cancel scope that could end it in time; a timer of the run does."""
         if limit.seconds is not None:
+            self._limited.add(node_id)
             self._arm_clock(f"{limit.code}/{node_id}", limit.seconds)
 
     def _open_round(self, round_: Round) -> None:
@@ -277,30 +307,39 @@ class Run(Supervisor[RunCommand]):
 
     def _queue_inline(self, executor: NodeExecutor) -> None:
         """Have it run by a message, so that a control goes before it; one message at a time is on its way."""
-        if not self._inline:
-            self.ref.tell(RunInline())
         self._inline.append(executor)
+        if not self._inline_called:
+            self._inline_called = True
+            self.ref.tell(RunInline())
 
     @handles
     async def run_inline(self, _message: RunInline) -> None:
-        """Run the next node that needs no task, unless a control was quicker."""
-        if not self._inline:
-            return  # A word of an incarnation that has crashed; the mailbox outlived it, its list did not.
-        executor = self._inline.popleft()
+        """Run the next nodes that need no task, those that follow from them included, as many as one may at a time."""
+        for _ in range(INLINE_STRIDE):
+            if not self._inline:
+                self._go_on()
+            if not self._inline:
+                break
+            await self._run_next_inline()
+        else:
+            self._go_on()
+            await trio.lowlevel.checkpoint()
+        self._inline_called = bool(self._inline)
         if self._inline:
             self.ref.tell(RunInline())
-        cut_short = executor.context.node_id in self._flow.causes or not self._is_awaited(executor)
-        self._node_ended(
-            executor, Exit(ExitKind.KILLED) if cut_short else Exit(ExitKind.NORMAL, result=await executor.run())
-        )
-        self._inline_runs += 1
-        if self._inline_runs % INLINE_STRIDE == 0:
-            await trio.lowlevel.checkpoint()
+
+    async def _run_next_inline(self) -> None:
+        executor = self._inline.popleft()
+        if executor.context.node_id in self._flow.causes or not self._is_awaited(executor):
+            self._node_ended(executor, Exit(ExitKind.KILLED))
+        else:
+            self._node_ended(executor, Exit(ExitKind.NORMAL, result=await executor.run()))
 
     async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:
         """An executor ended, or a timer went off."""
         if spec.kind != TIMER:
             self._node_ended(self._crew.has_left(spec.id), exit)
+            self._go_on_soon()
         elif name := self._timers.gone_off(spec, exit):
             self._alarm(name)
 
@@ -326,11 +365,12 @@ class Run(Supervisor[RunCommand]):
                 self._flow.cancelled(node_id)
             case _:
                 self._executor_crashed(node_id, exit_)
-        self._go_on()
 
     def _stop_clock(self, node_id: str) -> float:
-        for code in ("timeout", "total_timeout"):
-            self._timers.disarm_one(f"{code}/{node_id}")
+        if node_id in self._limited:
+            self._limited.remove(node_id)
+            for code in ("timeout", "total_timeout"):
+                self._timers.disarm_one(f"{code}/{node_id}")
         return self._clocks.stop(node_id)
 
     def _note_exception(self, node_id: str, outcome: Failed) -> None:
@@ -400,7 +440,7 @@ class Run(Supervisor[RunCommand]):
         if signal is not None:
             self._timers.disarm_one(f"wait/{node_id}")
             self._flow.signalled(node_id, signal[0])
-            self._waits.take(node_id)
+            self._given.append(node_id)
 
     def _deliver_signals(self) -> None:
         """Give the nodes that wait what came while nothing was given to anybody."""
@@ -424,7 +464,7 @@ class Run(Supervisor[RunCommand]):
         family, _, which = name.partition("/")
         if not self._node_alarm(family, which):
             self._run_alarm(family, which)
-        self._go_on()
+        self._go_on_soon()
 
     def _node_alarm(self, family: str, node_id: str) -> bool:
         """A clock of a node went off; False when it is none of a node's."""

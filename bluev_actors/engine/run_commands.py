@@ -97,6 +97,11 @@ class Stored:
 
 
 @frozen
+class GoOn:
+    """A run's word to itself: something has ended, or is due."""
+
+
+@frozen
 class CancelNodes:
     """A run's word to itself: there are nodes to cancel."""
 
@@ -107,5 +112,5 @@ class GateOpened:
 
 
 _Asked: TypeAlias = PauseRun | ResumeRun | StopRun | SignalRun
-_ToItself: TypeAlias = RunInline | Stored | CancelNodes | GateOpened
+_ToItself: TypeAlias = RunInline | GoOn | Stored | CancelNodes | GateOpened
 RunCommand: TypeAlias = Begin | SuspendRun | _Asked | _ToItself

@@ -342,6 +342,8 @@ class Runs:
             handle.begin(await self._supervising.ask(StartChild(spec), timeout=30.0))
         except ActorError as error:
             handle.begin(None)
+            with suppress(StorageUnavailableError):  # whoever saw it begin sees its end
+                await self.journal.stored()
             self._drop(handle.run_id)
             raise RefusedError("internal_error", f"the run could not be started: {error}") from error
 
@@ -402,7 +404,7 @@ class Runs:
             self._active.discard(run_id)
             self._leave_queue(run_id)
             self._ended.append(run_id)
-            if self.journal.durable:
+            if self.journal.durable and run_id in self._handles:
                 self._put_on_shelf(self._handles[run_id])
         if ended:
             self._forget_oldest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -26,10 +26,17 @@ from bluev_actors.engine.run_commands import StopRun
 from bluev_actors.engine.runs import Runs, new_run_id
 from bluev_actors.engine.secrets import Secrets
 from bluev_actors.engine.watchdog import watching
-from bluev_actors.errors import InvalidWorkflowError, RefusedError, RunNotFoundError, StorageUnavailableError
+from bluev_actors.errors import (
+    ActorStoppedError,
+    InvalidWorkflowError,
+    RefusedError,
+    RunNotFoundError,
+    StorageUnavailableError,
+)
 from bluev_actors.workflows.options import RunOptions
 from bluev_actors.workflows.rerun import reusable
 from bluev_actors.workflows.run_events import NodeProgress
+from bluev_actors.workflows.sharing import share_names
 from bluev_actors.workflows.validation import GraphLimits, Verdict, parse_workflow
 from bluev_actors.workflows.values import find_flaw, is_list, is_object
 
@@ -180,7 +187,8 @@ class Runtime:
     async def _withdraw(self, handle: RunHandle) -> None:
         """Stop a run that could not be stored: when the store works again, it ends without having begun anything."""
         if handle.ref is not None:
-            await handle.ref.ask(StopRun("kill"), urgent=True)
+            with suppress(ActorStoppedError):
+                await handle.ref.ask(StopRun("kill"), urgent=True)
 
     def find(self, *, run_id: str | None = None, workflow_id: str | None = None) -> RunHandle:
         """The run of this id, or the one live run of this workflow, else its latest.
@@ -302,9 +310,7 @@ async def open_runtime(  # noqa: PLR0913 - each argument is one thing an embedde
                 await runtime.drain(0)
 
 
-def _journal(
-    data_dir: Path | str | None, sync: Sync, limits: RuntimeLimits
-) -> AbstractAsyncContextManager[Journal]:
+def _journal(data_dir: Path | str | None, sync: Sync, limits: RuntimeLimits) -> AbstractAsyncContextManager[Journal]:
     if data_dir is None:
         return nullcontext(MemoryJournal(limits.history))
     from bluev_actors.engine.store.opening import open_journal  # noqa: PLC0415 - a runtime in memory needs no SQLite
@@ -321,7 +327,11 @@ class _Own:
 
 
 def _own(value: Json) -> _Own:
-    return _Own(value, is_json=False) if find_flaw(value) else _Own(plain_copy(value), is_json=True)
+    if find_flaw(value):
+        return _Own(value, is_json=False)
+    copy = plain_copy(value)
+    share_names(copy)
+    return _Own(copy, is_json=True)
 
 
 def _size(workflow: object) -> int:

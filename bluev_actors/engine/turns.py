@@ -28,7 +28,21 @@ STRIDE: Final = 64
 """Items of a piece, unless told otherwise."""
 SMALL: Final = 2000
 """Values up to this weight are dealt with at once; see `is_small`."""
+_FREED: Final = 4096
 _TEXT_UNIT: Final = 50
+
+
+@define
+class Turn:
+    """The time for which long work may go on before others have theirs."""
+
+    _until: float = field(factory=lambda: perf_counter() + TURN, init=False)
+
+    async def pass_on(self) -> None:
+        """Let the loop go round if the turn is over; a cancellation comes through then."""
+        if perf_counter() > self._until:
+            await trio.lowlevel.checkpoint()
+            self._until = perf_counter() + TURN
 
 
 @define
@@ -40,29 +54,36 @@ class Turns(Generic[T]):
 
     _rest: Iterator[T]
     _stride: int
-    _until: float = field(factory=lambda: perf_counter() + TURN, init=False)
+    _turn: Turn
 
     def __aiter__(self) -> Turns[T]:
         return self
 
     async def __anext__(self) -> list[T]:
-        if perf_counter() > self._until:
-            await trio.lowlevel.checkpoint()
-            self._until = perf_counter() + TURN
+        await self._turn.pass_on()
         piece = [*islice(self._rest, self._stride)]
         if not piece:
             raise StopAsyncIteration
         return piece
 
 
-def in_turns(items: Iterable[T], stride: int = STRIDE) -> Turns[T]:
+def in_turns(items: Iterable[T], stride: int = STRIDE, turn: Turn | None = None) -> Turns[T]:
     """The items in pieces; when a turn is over, the loop goes round and a cancellation comes through.
 
     Args:
         items: what to work on.
         stride: items in a piece, that is, between two looks at the clock; fewer where each may take long.
+        turn: shared by loops that are short, but many; when left out, one of its own.
     """
-    return Turns(iter(items), stride)
+    return Turns(iter(items), stride, turn or Turn())
+
+
+async def let_go(values: list[T]) -> None:
+    """Empty a list that nobody else needs: to free a million values takes a while, too."""
+    turn = Turn()
+    while values:
+        del values[-_FREED:]
+        await turn.pass_on()
 
 
 def is_small(value: Json, limit: int = SMALL) -> bool:

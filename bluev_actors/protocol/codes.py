@@ -67,7 +67,7 @@ NODE_CODES: Final[dict[str, str]] = {
     "custom_validation_failed": "A param's value, computed in the run, is not what the node type can work with.",
     "assertion_failed": "An `assert` node found its condition false.",
     "unknown_secret": "A param names a secret that the operator has not given.",
-    "killed": "The node was left behind by a kill.",
+    "killed": "A thread of the node was left behind by a kill.",
     "invalid_output": "An output is not plain JSON.",
     "output_too_large": "An output is larger than one may be.",
     "expression_failed": "An expression could not be evaluated.",

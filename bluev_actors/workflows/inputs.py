@@ -81,7 +81,9 @@ def _arrivals(edges: Iterable[Edge], outputs_of: Callable[[str], JsonObject | No
     for edge in edges:
         if edge.to_input == AFTER:
             continue
-        there = arrivals.setdefault(edge.to_input, _Arrivals(0, [], []))
+        there = arrivals.get(edge.to_input)
+        if there is None:
+            there = arrivals[edge.to_input] = _Arrivals(0, [], [])
         there.expected += 1
         value = _delivered(edge, outputs_of(edge.from_node))
         if value is not NOTHING:
@@ -111,7 +113,7 @@ def _value(port: Port, arrivals: _Arrivals | None, params: JsonObject) -> Json:
 
 def _add_free(inputs: JsonObject, kind: NodeKind, arrivals: dict[str, _Arrivals], params: JsonObject) -> None:
     """Add the inputs that the kind does not declare; a param that it does declare is none."""
-    settings = {param.name for param in kind.params}
+    settings = {param.name for param in kind.params} if params else ()
     for name, value in params.items():
         if name not in settings:
             inputs.setdefault(name, value)

@@ -171,9 +171,12 @@ async def test_who_hears_may_append(journal: Journal) -> None:
         if len(heard) < 4:
             journal.append("s", [NODE])
 
+    def answer_once() -> None:
+        journal.append("r", [STOPPED])
+
     journal.subscribe(answering)
     journal.subscribe(lambda batch: late.extend(it.cursor for it in batch))
-    journal.append("r", [STARTED], lambda: journal.append("r", [STOPPED]) and None)
+    journal.append("r", [STARTED], answer_once)
     await journal.stored()
     while journal.pending:
         await journal.stored()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from attrs import define, field, frozen
 
@@ -12,7 +12,7 @@ from bluev_actors.engine.node_types import node
 from bluev_actors.engine.nodes.complaints import INPUT_FAILURE, bad_input, listed_input, typed
 from bluev_actors.engine.nodes.examples import example, step
 from bluev_actors.engine.nodes.pass_through import as_text
-from bluev_actors.engine.turns import in_turns
+from bluev_actors.engine.turns import Turn, in_turns, let_go
 from bluev_actors.workflows.kinds import Param, Port
 from bluev_actors.workflows.values import is_object
 
@@ -21,43 +21,54 @@ if TYPE_CHECKING:
     from bluev_actors.errors import Permanent
     from bluev_actors.workflows.values import Json, JsonObject
 
-Operation: TypeAlias = Callable[[list["Json"]], Awaitable["Json"]]
+Operation: TypeAlias = Callable[[list["Json"], Turn], Awaitable["Json"]]
 
 
-async def _sum(numbers: list[Json]) -> int | float:
-    """Sum of floats is rounded once, at the end, which gives the same result in every version of Python."""
+async def _sum(numbers: list[Json], turn: Turn) -> int | float:
     total = 0
-    async for piece in in_turns(numbers, _STRIDE):
+    async for piece in in_turns(numbers, _STRIDE, turn):
         if not set(map(type, piece)) <= {int}:
-            return _sum_of_floats(numbers)
+            return await _sum_of_floats(numbers, turn)
         total += sum(piece)
     return total
 
 
-def _sum_of_floats(numbers: list[Json]) -> float:
+async def _sum_of_floats(numbers: list[Json], turn: Turn) -> float:
+    """It is rounded once, at the end, which gives the same result in every version of Python."""
+    parts: list[float] = []
     try:
-        return math.fsum(numbers)
+        async for piece in in_turns(numbers, _STRIDE, turn):
+            parts += _exact(piece)
+        return math.fsum(parts)
     except OverflowError as error:
         raise _refusal("the numbers are too large to be added up") from error
 
 
-async def _mean(numbers: list[Json]) -> Json:
-    return await _sum(numbers) / len(numbers) if numbers else None
+def _exact(numbers: list[Json]) -> list[float]:
+    """A few numbers with the same sum, nothing of which is lost: each is what rounding those before it left over."""
+    parts: list[float] = []
+    while part := math.fsum([*numbers, *(-each for each in parts)]):
+        parts.append(part)
+    return parts
 
 
-async def _min(values: list[Json]) -> Json:
-    return min([min(piece) async for piece in in_turns(values, _STRIDE)], default=None)
+async def _mean(numbers: list[Json], turn: Turn) -> Json:
+    return await _sum(numbers, turn) / len(numbers) if numbers else None
 
 
-async def _max(values: list[Json]) -> Json:
-    return max([max(piece) async for piece in in_turns(values, _STRIDE)], default=None)
+async def _min(values: list[Json], turn: Turn) -> Json:
+    return min([min(piece) async for piece in in_turns(values, _STRIDE, turn)], default=None)
 
 
-async def _count(values: list[Json]) -> int:
+async def _max(values: list[Json], turn: Turn) -> Json:
+    return max([max(piece) async for piece in in_turns(values, _STRIDE, turn)], default=None)
+
+
+async def _count(values: list[Json], _turn: Turn) -> int:
     return len(values)
 
 
-async def _list(values: list[Json]) -> list[Json]:
+async def _list(values: list[Json], _turn: Turn) -> list[Json]:
     return values
 
 
@@ -138,17 +149,31 @@ _COMPARING: Final = ("min", "max")
 async def aggregate(ctx: NodeContext, **_inputs: Json) -> JsonObject:
     """Makes one value of many: sum, min, max, mean, count, list or join."""
     source, items = _items(ctx)
-    by, picked = ctx.params.get("by"), _Picked(source, ctx.params.get("field"))
-    groups: dict[str, _Group] = {} if by is not None else {"": _Group(ctx.params["op"], picked)}
-    key = _Picked(source, by)
+    key, picked = _Picked(source, ctx.params.get("by")), _Picked(source, ctx.params.get("field"))
+    if key.field is None:
+        whole = _Group(ctx.params["op"], picked)
+        async for piece in in_turns(enumerate(items)):
+            for index, item in piece:
+                whole.add(item, index)
+        return {"value": await _combine(ctx, whole.values, Turn())}
+    groups: dict[str, _Group] = {}
     async for piece in in_turns(enumerate(items)):
         for index, item in piece:
-            name = "" if by is None else as_text(key.value(item, index))
+            name = as_text(key.value(item, index))
             if name not in groups:
                 groups[name] = _Group(ctx.params["op"], picked)
             groups[name].add(item, index)
-    combined = {name: await _combine(ctx, group.values) for name, group in groups.items()}
-    return {"value": combined[""] if by is None else combined}
+    return {"value": await _combined(ctx, groups)}
+
+
+async def _combined(ctx: NodeContext, groups: dict[str, _Group]) -> JsonObject:
+    """The results by group. Groups are freed one by one, for there may be as many as there are items."""
+    turn, names, results = Turn(), [*groups], dict[str, Any]()
+    async for piece in in_turns(names, turn=turn):
+        for name in piece:
+            results[name] = await _combine(ctx, groups.pop(name).values, turn)
+    await let_go(names)
+    return results
 
 
 def _items(ctx: NodeContext) -> tuple[str, list[Json]]:
@@ -223,6 +248,14 @@ class _Group:
             raise _refusal(f"{self.picked.place(index)} is {typed(value)}, {self.op} needs numbers")
 
 
-async def _combine(ctx: NodeContext, values: list[Json]) -> Json:
+async def _combine(ctx: NodeContext, values: list[Json], turn: Turn) -> Json:
     op = ctx.params["op"]
-    return str(ctx.params["separator"]).join(values) if op == JOIN else await OPERATIONS[op](values)
+    if op == JOIN:
+        return await _joined(values, ctx.params["separator"], turn)
+    return await OPERATIONS[op](values, turn)
+
+
+async def _joined(texts: list[Json], separator: str, turn: Turn) -> str:
+    joined = separator.join([separator.join(piece) async for piece in in_turns(texts, _STRIDE, turn)])
+    await let_go(texts)
+    return joined

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from heapq import merge as merged
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,7 @@ from bluev_actors.engine.nodes.complaints import (
     typed,
 )
 from bluev_actors.engine.nodes.examples import example, step
-from bluev_actors.engine.turns import in_turns
+from bluev_actors.engine.turns import in_turns, let_go
 from bluev_actors.errors import Permanent
 from bluev_actors.workflows.kinds import Param, Port
 from bluev_actors.workflows.values import is_object, type_name
@@ -113,7 +114,9 @@ async def sort(ctx: NodeContext, items: Json) -> JsonObject:
     whole, keys = listed_input("sort", "items", items), list[Any]()
     async for piece in in_turns(enumerate(whole)):
         keys += [family.checked(key(item, index), index) for index, item in piece]
-    return {"items": await _in_order(whole, keys, reverse=ctx.params["reverse"])}
+    ordered = await _in_order(whole, keys, reverse=ctx.params["reverse"])
+    await let_go(keys)
+    return {"items": ordered}
 
 
 def _key(ctx: NodeContext) -> Callable[[Json, int], Json]:
@@ -158,12 +161,15 @@ _FAMILIES: Final = {"int": "number", "number": "number", "string": "string", "bo
 
 
 async def _in_order(items: list[Json], keys: list[Any], *, reverse: bool) -> list[Json]:
-    """Sort in runs that are merged, since one call of `sort` cannot be interrupted."""
+    """Sort in runs that are merged, since one call of `sort` cannot be interrupted.
+
+    A run is an array, which is freed at once, and not number by number as a list is.
+    """
     key = keys.__getitem__
-    runs: list[list[int]] = []
+    runs: list[array[int]] = []
     async for starts in in_turns(range(0, len(items), _RUN), stride=1):
         indices = (range(start, min(start + _RUN, len(items))) for start in starts)
-        runs += [sorted(run, key=key, reverse=reverse) for run in indices]
+        runs += [array("q", sorted(run, key=key, reverse=reverse)) for run in indices]
     ordered: list[Json] = []
     async for piece in in_turns(merged(*runs, key=key, reverse=reverse)):
         ordered += [items[index] for index in piece]

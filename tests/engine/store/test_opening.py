@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bluev_actors.engine.store import opening, schema
+from bluev_actors.engine.store.connection import connect
 from bluev_actors.engine.store.folder import JOURNAL
 from bluev_actors.engine.store.opening import open_journal, prepare_file
 from bluev_actors.errors import StoreCorruptError, StoreLockedError, StoreOpenError, StoreTooNewError
@@ -168,7 +169,6 @@ async def test_an_empty_file_is_a_new_journal(tmp_path: Path) -> None:
 async def test_a_file_that_may_only_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is accepted, not with the first event. Root may write anything, so SQLite is told not to."""
     prepare_file(tmp_path / JOURNAL)
-    connect = opening.connect
 
     def reading(path: Path, **_: str) -> sqlite3.Connection:
         return connect(path, mode="ro")

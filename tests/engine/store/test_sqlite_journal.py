@@ -115,7 +115,7 @@ async def test_what_is_held_is_bounded(reopen: OpenFolder, record_of: MakeRecord
                 journal.append(run_id, [(NodeStarted(f"n{number}"), 1.0)])
                 if number % 10 == 9:
                     await journal.stored()
-            assert len(journal._ledger) <= 70
+            assert len(journal._ledger) <= 70  # pyright: ignore[reportPrivateUsage] - to see what is inside
             assert [it.seq for it in journal.history(run_id)] == list(range(1, 501))
             assert [it.seq for it in journal.history(run_id, 440, 30)] == list(range(441, 471))
             assert [it.seq for it in journal.replay(run_id)] == list(range(1, 501))
@@ -328,6 +328,6 @@ async def test_what_cannot_be_read_is_told(reopen: OpenFolder, record_of: MakeRe
     async with reopen() as journal:
         journal.open_run(record_of("r"))
         await journal.stored()
-        journal._reader.close()
+        journal._reader.close()  # pyright: ignore[reportPrivateUsage] - to see what is inside
         with pytest.raises(StorageUnavailableError, match="nothing can be stored"):
             journal.record("r")
