@@ -121,6 +121,7 @@ class Runs:
     _ended: deque[str] = Factory(deque[str])
     _shelf: deque[RunHandle] = Factory(deque[RunHandle])
     _retained_at: float = -math.inf
+    _taking_up: bool = False
     _numbers: count[int] = Factory(count)
 
     def spec(self) -> ChildSpec:
@@ -136,21 +137,22 @@ class Runs:
 
     async def take_up(self) -> None:
         """Go on with what the journal of an earlier process holds; a run that cannot go on has failed."""
-        live = [handle for line in self.journal.held() if (handle := self._find_again(line)) is not None]
-        for handle in live:
-            verdict = self.check(handle.desk.record)
-            if verdict.errors:
-                self._fail(handle, f"its workflow is not accepted any more: {verdict.errors[0].message}")
-                handle.begin(None)
-            else:
-                handle.desk.params = verdict.params
-                self._active.add(handle.run_id)
-                await self._take_up_one(handle)
+        self._taking_up = True  # and nobody is let in before all that wait stand in their places
+        for handle in [it for line in self.journal.held() if (it := self._find_again(line)) is not None]:
+            await self._take_up_one(handle)
+        self._taking_up = False
         self._admit()
         self._retain()
         await trio.lowlevel.checkpoint()
 
     async def _take_up_one(self, handle: RunHandle) -> None:
+        verdict = self.check(handle.desk.record)
+        if verdict.errors:
+            self._fail(handle, f"its workflow is not accepted any more: {verdict.errors[0].message}")
+            handle.begin(None)
+            return
+        handle.desk.params = verdict.params
+        self._active.add(handle.run_id)
         try:
             handle.begin(await self._supervising.ask(StartChild(run_spec(handle.desk)), timeout=30.0))
         except ActorError as error:
@@ -378,6 +380,8 @@ class Runs:
         self._admit()
 
     def _admit(self) -> None:
+        if self._taking_up:
+            return
         for place in tuple(self._queue):
             if len(self._active) >= self.limits.active_runs:
                 return

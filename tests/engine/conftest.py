@@ -214,8 +214,8 @@ def house(tmp_path: Path, disk: Disk) -> OpenHouse:
 class PullThePlug(Protocol):
     """Makes a folder as a process that is killed at this moment leaves it."""
 
-    def __call__(self) -> Path:
-        """A copy of the test's folder, as the disk has it now."""
+    def __call__(self, source: Path | None = None) -> Path:
+        """A copy of the folder of `house`, or of another one, as the disk has it now."""
         ...
 
 
@@ -224,9 +224,9 @@ def pull_the_plug(tmp_path: Path) -> PullThePlug:
     """Copy the folder of `house` as it is: the process that opens the copy finds what a `kill -9` had left."""
     numbers = count(1)
 
-    def copy() -> Path:
+    def copy(source: Path | None = None) -> Path:
         target = tmp_path / f"after-crash-{next(numbers)}"
-        shutil.copytree(tmp_path / "house", target)
+        shutil.copytree(source or tmp_path / "house", target)
         return target
 
     return copy

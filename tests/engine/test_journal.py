@@ -380,7 +380,7 @@ async def test_a_checkpoint_goes_with_its_node(journal: Journal, end: RunEvent) 
     journal.save_checkpoint("r", "b", 2)
     await journal.stored()
     journal.save_checkpoint("r", "a", 3)
-    journal.append("r", [(end, 1.0)])
+    journal.append("r", [(end, 1.0), (NodeSkipped("c", "branch"), 1.0)])
     assert (journal.checkpoint("r", "a"), journal.checkpoint("r", "b")) == (None, 2)
 
 

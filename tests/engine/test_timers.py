@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING, Never
 
 import pytest
 import trio
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MockClock
 
 from bluev_actors.actors import Supervisor, open_system
 from bluev_actors.engine.timers import KIND, Timers
@@ -36,6 +39,30 @@ class Alarmed(Supervisor[Never]):
                 self.timers.arm("again", 2)
                 self.timers.disarm("late")
                 self.timers.arm("late", 1.5)
+
+
+class Conducted(Alarmed):
+    """Does something at certain times, which are timers that never stand still."""
+
+    def __init__(
+        self, plan: Callable[[Timers], None], at: Callable[[Timers, str], None], **times: float
+    ) -> None:
+        super().__init__(plan)
+        self._at = at
+        self._times = times
+
+    async def on_start(self) -> None:
+        """Set the timers, those of the times first."""
+        for name, seconds in self._times.items():
+            self.timers.arm(name, seconds)
+        await super().on_start()
+
+    async def on_child_exit(self, spec: ChildSpec, exit: Exit) -> None:
+        """Note an alarm, and do what is to be done then."""
+        before = len(self.heard)
+        await super().on_child_exit(spec, exit)
+        for name, _ in self.heard[before:]:
+            self._at(self.timers, name)
 
 
 class Late(Alarmed):
@@ -116,6 +143,100 @@ async def test_an_alarm_may_set_timers() -> None:
     alarms = await heard(plan, 4)
     assert [it for it in alarms if it[0] == "again"] == [("again", 1), ("again", 3)]
     assert [it for it in alarms if it[0] == "late"][-1] in {("late", 2.5), ("late", 1)}
+
+
+async def test_one_timer_is_taken_back() -> None:
+    """And none whose name only begins like it; one that is not set is no mistake."""
+
+    def plan(timers: Timers) -> None:
+        timers.arm("wait/a", 3)
+        timers.arm("wait/ab", 4)
+        timers.disarm_one("wait/a")
+        timers.disarm_one("nobody")
+
+    assert await heard(plan) == [("wait/ab", 4)]
+
+
+# --- standing still ---------------------------------------------------------------------------------------
+
+
+async def test_those_that_stand_still_wait_while_they_are_held() -> None:
+    """They go on with what each has left; the others take no notice."""
+
+    def plan(timers: Timers) -> None:
+        timers.arm("retry/a", 10, stands_still=True)
+        timers.arm("pause-until", 5)
+
+    def at(timers: Timers, name: str) -> None:
+        if name == "hold":
+            timers.hold()
+            timers.hold()
+        if name == "release":
+            timers.release()
+            timers.release()
+
+    actor = Conducted(plan, at, hold=4, release=50)
+    async with open_system() as system:
+        await system.start(lambda: actor)
+        await trio.sleep(100)
+    assert actor.heard == [("hold", 4), ("pause-until", 5), ("release", 50), ("retry/a", 56)]
+
+
+async def test_what_is_set_while_held_begins_with_the_release() -> None:
+    """Once, as it was set first; and it can be taken back before it ever ran."""
+
+    def at(timers: Timers, name: str) -> None:
+        if name == "hold":
+            timers.hold()
+            for seconds in (3, 30):
+                timers.arm("retry/a", seconds, stands_still=True)
+            timers.arm("retry/b", 1, stands_still=True)
+            timers.arm("wait/c", 1, stands_still=True)
+            timers.disarm("retry/b")
+            timers.disarm_one("wait/c")
+            timers.disarm("nothing/")
+            timers.arm("past", -7, stands_still=True)
+        if name == "release":
+            timers.release()
+
+    actor = Conducted(lambda _timers: None, at, hold=1, release=9)
+    async with open_system() as system:
+        await system.start(lambda: actor)
+        await trio.sleep(100)
+    assert actor.heard == [("hold", 1), ("release", 9), ("past", 9), ("retry/a", 12)]
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.1, 50), st.floats(0.1, 1000)), min_size=1, max_size=6), st.floats(0.1, 200)
+)
+def test_a_hold_takes_nothing_and_gives_nothing(stretches: list[tuple[float, float]], seconds: float) -> None:
+    """However often it is held, a timer goes off when it has run for its time."""
+    ran, at, due = 0.0, 0.0, None
+    names: dict[str, float] = {}
+    for number, (running, held) in enumerate(stretches):
+        if due is None and ran + running >= seconds:
+            due = at + seconds - ran
+        names[f"hold{number}"] = at + running
+        names[f"release{number}"] = at + running + held
+        ran, at = ran + running, at + running + held
+    expected = at + seconds - ran if due is None else due
+
+    def turn(timers: Timers, name: str) -> None:
+        if name.startswith("hold"):
+            timers.hold()
+        elif name.startswith("release"):
+            timers.release()
+
+    actor = Conducted(lambda timers: timers.arm("it", seconds, stands_still=True), turn, **names)
+
+    async def play() -> None:
+        async with open_system() as system:
+            await system.start(lambda: actor)
+            await trio.sleep(10_000)
+
+    trio.run(play, clock=MockClock(autojump_threshold=0))
+    (went_off,) = [when for name, when in actor.heard if name == "it"]
+    assert went_off == pytest.approx(expected, abs=1e-6)
 
 
 async def test_nothing_is_left_of_a_timer() -> None:

@@ -76,6 +76,7 @@ async def test_one_stall_is_told_once_and_the_next_again(caplog: pytest.LogCaptu
 async def test_who_is_no_node_is_named_by_its_place(caplog: pytest.LogCaptureFixture) -> None:
     """Whatever it is."""
     with watching(LIMIT):
+        await trio.sleep(0)
         hold_up_everybody()
         await trio.sleep(0)
     (said,) = warnings(caplog)

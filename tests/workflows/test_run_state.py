@@ -40,16 +40,23 @@ if TYPE_CHECKING:
 
 ERROR = ErrorDetail("timeout", "took too long", retryable=True)
 JSON_ERROR: JsonObject = {"error": {}}
-NODE_IDS = st.sampled_from("abc")
+NODE_IDS = st.sampled_from(["a", "b", "c", "a[0]/x", "a[1]/x"])
 ATTEMPTS = st.integers(1, 3)
 EVENTS: st.SearchStrategy[RunEvent] = st.one_of(
     st.builds(RunStarted, st.booleans()),
     st.builds(RunStatusChanged, st.sampled_from(["queued", "running", "pausing", "paused", "stopping"])),
-    st.builds(RunStatusChanged, st.just("pausing"), st.none(), st.sampled_from(["checkpoint", "drain", "hard"])),
+    st.builds(
+        RunStatusChanged,
+        st.just("pausing"),
+        st.none(),
+        st.sampled_from(["checkpoint", "drain", "hard"]),
+        st.none() | st.floats(0, 1e9),
+        by=st.none() | st.just("session"),
+    ),
     st.just(RunCompleted({"a": {"out": 1}}, {"state": "completed"}, {"whole": 1})),
     st.just(RunFailed(ERROR, {"state": "failed"})),
     st.just(RunStopped({}, {"state": "stopped"})),
-    st.builds(NodeStarted, NODE_IDS, ATTEMPTS, st.booleans()),
+    st.builds(NodeStarted, NODE_IDS, ATTEMPTS, st.booleans(), st.booleans()),
     st.builds(NodeCompleted, NODE_IDS, ATTEMPTS, st.just({"out": 1}), st.booleans()),
     st.builds(NodeFailed, NODE_IDS, ATTEMPTS, st.just(ERROR), st.sampled_from([None, JSON_ERROR])),
     st.builds(NodeRetrying, NODE_IDS, ATTEMPTS, st.just(ERROR), st.floats(0, 1e9)),
@@ -355,3 +362,182 @@ def test_progress_counts_while_the_node_runs() -> None:
     assert state.node("a").progress is None
     apply_progress(state, NodeProgress("z", 1, 0.1))
     assert "z" not in state.nodes
+
+
+# --- nodes whose work is done by their bodies -----------------------------------------------------------
+
+
+def test_an_open_node_runs_without_a_task() -> None:
+    """It is running, but it is not in flight, and it does not count among those at once."""
+    state = folded(RunStarted(), NodeStarted("each", opens=True), NodeStarted("each[0]/a"), NodeStarted("each[1]/a"))
+    assert state.node("each").status == "running"
+    assert list(state.open) == ["each"]
+    assert list(state.in_flight) == ["each[0]/a", "each[1]/a"]
+    assert (state.max_parallel, state.attempts) == (2, 3)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        NodeCompleted("each", 1, {}),
+        NodeFailed("each", 1, ERROR),
+        NodeRetrying("each", 1, ERROR, 2000.0),
+        NodePaused("each", 1),
+        NodeCancelled("each", 1, "stopped"),
+        RunStopped({}, {}),
+    ],
+)
+def test_an_open_node_is_closed(event: RunEvent) -> None:
+    """By whatever ends it, or its run."""
+    assert not folded(RunStarted(), NodeStarted("each", opens=True), event).open
+
+
+def test_a_pause_keeps_what_is_inside_of_an_open_node() -> None:
+    """It is opened again under the same number, and what is on record inside is not run again."""
+    state = folded(NodeStarted("each", opens=True), NodeCompleted("each[0]/a", 1, {}), NodePaused("each", 1))
+    assert set(state.nodes) == {"each", "each[0]/a"}
+
+
+def test_the_next_attempt_of_an_open_node_begins_with_what_completed() -> None:
+    """The rest inside of it, however deep, has never been; a namesake outside stays."""
+    state = folded(
+        NodeStarted("each", opens=True),
+        NodeCompleted("each[0]/a", 1, {}),
+        NodeFailed("each[1]/a", 1, ERROR),
+        NodeCancelled("each[2]/sub/b", 1, "fail_fast"),
+        NodeSkipped("each/c", "branch"),
+        NodeStarted("each[3]/a"),
+        NodeStarted("each[4]/sub", opens=True),
+        NodeFailed("each2[0]/a", 1, ERROR),
+        NodeFailed("in/each[0]/a", 1, ERROR),
+        NodeRetrying("each", 1, ERROR, 2000.0),
+    )
+    assert set(state.nodes) == {"each", "each[0]/a", "each2[0]/a", "in/each[0]/a"}
+    assert not state.in_flight
+    assert not state.open
+
+
+def test_the_retry_of_a_node_with_a_task_drops_nothing() -> None:
+    """Only an open node has anything inside."""
+    state = folded(NodeStarted("a"), NodeFailed("a[0]/x", 1, ERROR), NodeRetrying("a", 1, ERROR, 2000.0))
+    assert "a[0]/x" in state.nodes
+
+
+# --- pauses and what waits ------------------------------------------------------------------------------
+
+
+def test_a_pause_says_when_it_ends_by_itself() -> None:
+    """Until it does, in whatever way."""
+    pausing: list[RunEvent] = [RunStarted(), RunStatusChanged("pausing", None, "hard", 5000.0, 6000.0)]
+    for events in (pausing, [*pausing, RunStatusChanged("paused")]):
+        state = folded(*events)
+        assert (state.pause_until, state.pause_stop_at) == (5000.0, 6000.0)
+        for end in (RunStatusChanged("running"), RunStatusChanged("queued"), RunStatusChanged("stopping")):
+            ended = folded(*events, end)
+            assert (ended.pause_until, ended.pause_stop_at) == (None, None)
+        assert folded(*events, RunCompleted({}, {})).pause_until is None
+
+
+def test_a_stricter_pause_says_its_own_end() -> None:
+    """The newest counts."""
+    state = folded(RunStatusChanged("pausing", None, "drain", 5000.0), RunStatusChanged("pausing", None, "hard"))
+    assert state.pause_until is None
+
+
+def test_who_asked_is_remembered() -> None:
+    """What, when and who; what a run does by itself is no control, and only so many are kept."""
+    state = folded(
+        RunStatusChanged("pausing", None, "hard", by="anna"),
+        RunStatusChanged("paused"),
+        RunStatusChanged("running", "until"),
+        RunStatusChanged("pausing", None, "hard", by=""),
+        RunStatusChanged("queued", by="bob"),
+        RunStatusChanged("stopping", by="anna"),
+    )
+    assert [(it.action, it.at, it.by) for it in state.controls] == [
+        ("pause", 1001.0, "anna"),
+        ("pause", 1004.0, ""),
+        ("resume", 1005.0, "bob"),
+        ("stop", 1006.0, "anna"),
+    ]
+    many = folded(*[RunStatusChanged("running", by=str(number)) for number in range(run_state.MAX_CONTROLS + 7)])
+    assert [it.by for it in many.controls] == [str(number) for number in range(7, run_state.MAX_CONTROLS + 7)]
+
+
+def waits_through_a_pause(begins: int, pauses: int, lasts: int, wait: float) -> tuple[RunState, RunState]:
+    """A node that begins to wait at a second, in a run that is paused at another: in the pause, and after it."""
+    state = RunState("r", "w")
+    moments: list[tuple[float, RunEvent]] = sorted(
+        [
+            (float(pauses), RunStatusChanged("pausing", None, "drain")),
+            (begins + 0.5, NodeWaiting("a", 1, None, begins + 0.5 + wait)),
+        ],
+        key=lambda it: it[0],
+    )
+    for seq, (at, event) in enumerate(moments, 1):
+        apply_event(state, event, seq, at)
+    paused = deepcopy(state)
+    apply_event(state, RunStatusChanged("running"), 3, float(pauses + lasts))
+    return paused, state
+
+
+@given(st.integers(0, 100), st.integers(0, 100), st.integers(1, 100), st.floats(101, 500))
+def test_a_pause_takes_nothing_of_a_wait(begins: int, pauses: int, lasts: int, wait: float) -> None:
+    """Whether the wait or the pause began first: what was left when both had begun is left when the pause is over."""
+    begins %= pauses + lasts
+    paused, after = waits_through_a_pause(begins, pauses, lasts, wait)
+    left = wait - max(0.0, pauses - (begins + 0.5))
+    for now in (max(begins + 0.5, pauses), pauses + lasts):
+        assert paused.seconds_left("a", now) == pytest.approx(left)
+    assert after.seconds_left("a", pauses + lasts) == pytest.approx(left)
+    assert after.node("a").next_at == pytest.approx(pauses + lasts + left)
+
+
+def test_nothing_is_left_of_what_is_over() -> None:
+    """Nor of a node that waits for nothing."""
+    state = folded(NodeWaiting("a", 1, None, 1500.0), NodeWaiting("b", 1))
+    assert (state.seconds_left("a", 1400.0), state.seconds_left("a", 1600.0)) == (100.0, 0.0)
+    assert (state.seconds_left("b", 1400.0), state.seconds_left("z", 1400.0)) == (0.0, 0.0)
+
+
+@given(
+    st.lists(st.tuples(st.floats(1, 100), st.floats(1, 100)), max_size=6), st.floats(0, 1500), st.floats(0, 1500)
+)
+def test_time_between_does_not_count_pauses(pauses: list[tuple[float, float]], since: float, until: float) -> None:
+    """A second at a time: those in which the run was not paused."""
+    state, at, running = RunState("r", "w"), 0.0, list[tuple[float, float]]()
+    for length, pause in pauses:
+        running.append((at, at + length))
+        at += length
+        state.pauses.append(Pause(at, "hard", at + pause))
+        at += pause
+    running.append((at, 1e9))
+    expected = sum(max(0.0, min(until, end) - max(since, begin)) for begin, end in running)
+    assert state.time_between(since, until) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_pause_that_lasts_counts_to_the_end() -> None:
+    """Of the time that is asked about."""
+    state = RunState("r", "w", pauses=[Pause(10.0, "hard")])
+    assert (state.time_between(4.0, 50.0), state.time_between(20.0, 50.0), state.time_between(1.0, 5.0)) == (6.0, 0.0, 4.0)
+
+
+# --- crashes --------------------------------------------------------------------------------------------
+
+
+def test_going_on_after_a_crash_is_no_news() -> None:
+    """It is counted once for each time, however many nodes were in flight; when they began is remembered."""
+    events: list[RunEvent] = [NodeStarted("a"), NodeStarted("b")]
+    recovery: list[RunEvent] = [NodeStarted("a", recovered=True), NodeStarted("b", recovered=True)]
+    assert (folded(*events).news, folded(*events).recovered) == (2, 0)
+    state = folded(*events, *recovery)
+    assert (state.news, state.seq, state.recovered) == (2, 4, 1)
+    assert (state.node("a").recovered, state.node("a").started_at) == (True, 1001.0)
+    later = folded(*events, *recovery, NodeCompleted("a", 1, {}), NodeStarted("b", recovered=True))
+    assert (later.news, later.recovered) == (5, 2)
+
+
+def test_whose_child_it_is() -> None:
+    """A run that runs parts of another again says so in its first event."""
+    assert folded(RunStarted(parent_run_id="r0")).parent_run_id == "r0"
+    assert folded(RunStarted()).parent_run_id is None

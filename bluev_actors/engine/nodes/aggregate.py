@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from attrs import define, field, frozen
 
@@ -45,7 +45,7 @@ async def _sum_of_floats(numbers: list[Json], turn: Turn) -> float:
 
 
 def _exact(numbers: list[Json]) -> list[float]:
-    """A few numbers with the same sum, nothing of which is lost: each is what rounding those before it left over."""
+    """A few numbers whose sum is exactly that of all: each is what rounding those before it left over."""
     parts: list[float] = []
     while part := math.fsum([*numbers, *(-each for each in parts)]):
         parts.append(part)
@@ -149,26 +149,23 @@ _COMPARING: Final = ("min", "max")
 async def aggregate(ctx: NodeContext, **_inputs: Json) -> JsonObject:
     """Makes one value of many: sum, min, max, mean, count, list or join."""
     source, items = _items(ctx)
-    key, picked = _Picked(source, ctx.params.get("by")), _Picked(source, ctx.params.get("field"))
-    if key.field is None:
-        whole = _Group(ctx.params["op"], picked)
-        async for piece in in_turns(enumerate(items)):
-            for index, item in piece:
-                whole.add(item, index)
-        return {"value": await _combine(ctx, whole.values, Turn())}
-    groups: dict[str, _Group] = {}
+    by, picked = ctx.params.get("by"), _Picked(source, ctx.params.get("field"))
+    groups: dict[str, _Group] = {} if by is not None else {"": _Group(ctx.params["op"], picked)}
+    key = _Picked(source, by)
     async for piece in in_turns(enumerate(items)):
         for index, item in piece:
-            name = as_text(key.value(item, index))
+            name = "" if by is None else as_text(key.value(item, index))
             if name not in groups:
                 groups[name] = _Group(ctx.params["op"], picked)
             groups[name].add(item, index)
-    return {"value": await _combined(ctx, groups)}
+    combined = await _combined(ctx, groups)
+    return {"value": combined[""] if by is None else combined}
 
 
 async def _combined(ctx: NodeContext, groups: dict[str, _Group]) -> JsonObject:
     """The results by group. Groups are freed one by one, for there may be as many as there are items."""
-    turn, names, results = Turn(), [*groups], dict[str, Any]()
+    turn, names = Turn(), [*groups]
+    results: JsonObject = {}
     async for piece in in_turns(names, turn=turn):
         for name in piece:
             results[name] = await _combine(ctx, groups.pop(name).values, turn)

@@ -47,7 +47,7 @@ class Batch:
         documents: the documents it keeps, or drops (None), by family and name.
         size: about how many bytes it has.
         committed: whether it is on the disk; set by whoever wrote it, and by nobody else.
-        published: whether its events were shown.
+        published: whether its events were shown, and its effects called.
     """
 
     number: int
@@ -55,7 +55,7 @@ class Batch:
     outputs: list[Row] = Factory(list["Row"])
     writes: list[tuple[str, Row]] = Factory(list["tuple[str, Row]"])
     checkpoints: dict[tuple[int, str], Json] = Factory(dict["tuple[int, str]", "Json"])
-    added: list[Added] = Factory(list["Added"])
+    added: deque[Added] = Factory(deque["Added"])
     effects: deque[Callable[[], None]] = Factory(deque["Callable[[], None]"])
     records: dict[str, RunRecord] = Factory(dict[str, "RunRecord"])
     requests: dict[RequestKey, tuple[int, Answered]] = Factory(dict["RequestKey", "tuple[int, Answered]"])

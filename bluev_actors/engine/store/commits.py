@@ -158,6 +158,7 @@ class Commits:
     def _conclude(self, batch: Batch) -> None:
         fault("journal.publish")
         self._publish(batch)
+        batch.published = True
         self.at_hand = None
         self._done = batch.number
         self._waiting.unpark_all()

@@ -104,13 +104,11 @@ class _Reader:
 
 def _restorer(form: object) -> _Restore | None:
     """What turns JSON into the value that a field of this annotation had; None when it is that value."""
-    if form is ErrorDetail or ErrorDetail in get_args(form):
+    if form is ErrorDetail:
         return _error
     return tuple if get_origin(form) is tuple else None
 
 
-def _error(value: dict[str, Any] | None) -> ErrorDetail | None:
-    if value is None:
-        return None
+def _error(value: dict[str, Any]) -> ErrorDetail:
     known = fields_dict(ErrorDetail)
     return ErrorDetail(**{name: it for name, it in value.items() if name in known})

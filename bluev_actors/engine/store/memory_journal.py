@@ -49,6 +49,7 @@ class MemoryJournal(JournalBase):
         self._capacity = capacity
         self._slack = capacity // 16
         self._records: dict[str, RunRecord] = {}
+        self._shelves: dict[str, Shelf] = {}
         self._requests = RequestShelf()
         self._cache = CacheShelf()
         self._documents = DocumentShelf()
@@ -134,7 +135,8 @@ class MemoryJournal(JournalBase):
     def open_run(self, record: RunRecord) -> None:
         """Keep a newly accepted run."""
         self._records[record.run_id] = record
-        self._ledger.logs[record.run_id] = RunLog(line_of(record), shelf=Shelf())
+        self._shelves[record.run_id] = Shelf()
+        self._ledger.logs[record.run_id] = RunLog(line_of(record))
 
     def record(self, run_id: str) -> RunRecord:
         """A run as it was accepted."""
@@ -144,16 +146,14 @@ class MemoryJournal(JournalBase):
     def forget_run(self, run_id: str) -> None:
         """Drop a run and everything about it; its readers wake up and find it gone."""
         if self._ledger.logs.pop(run_id, None) is not None:
-            del self._records[run_id]
+            del self._records[run_id], self._shelves[run_id]
             self._requests.forget_run(run_id)
             self._readers.wake(run_id)
 
     # --- the small facts of a run -------------------------------------------------------------------------------
 
     def _shelf(self, log: RunLog) -> Shelf:
-        if log.shelf is None:
-            log.shelf = Shelf()
-        return log.shelf
+        return self._shelves[log.line.run_id]
 
     def save_checkpoint(self, run_id: str, node_id: str, state: Json) -> None:
         """Keep the newest checkpoint of a node; of a run that is gone, none."""

@@ -201,18 +201,14 @@ class SqliteJournal(JournalBase):
         shelf.clear_live()
 
     def _publish(self, batch: Batch) -> None:
-        """Show what a batch has committed, and call what waited for it; not twice, whatever happens in between."""
+        """Show what a batch has committed, and call what waited for it; what was done once is not done again."""
         before = self._ledger.cursor
         while batch.added:
-            log, added = batch.added[0]
-            self._ledger.commit(log, added)
-            self._readers.wake(log.line.run_id)
-            del batch.added[0]
-        if not batch.published:
-            batch.published = True
-            if self._ledger.cursor > before:
-                self._subscribers.tell(self._ledger.read_all(before))
-                self._hold(self._ledger.cursor, batch.size)
+            self._ledger.commit(*batch.added[0])
+            self._readers.wake(batch.added.popleft()[0].line.run_id)
+        if self._ledger.cursor > before:
+            self._subscribers.tell(self._ledger.read_all(before))
+            self._hold(self._ledger.cursor, batch.size)
         while batch.effects:
             _call(batch.effects.popleft())
 

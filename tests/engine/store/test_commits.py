@@ -101,6 +101,26 @@ async def test_trouble_without_end_ends_with_the_journal(
         assert list(journal.held()) == []
 
 
+async def test_a_file_that_is_gone_is_trouble(reopen: OpenFolder, record_of: MakeRecord, tmp_path: Path) -> None:
+    """No other one is made in its place; when it is back, the journal goes on."""
+    saboteur = Saboteur()
+    with armed(saboteur):
+        async with reopen() as journal:
+            journal.open_run(record_of("r"))
+            await journal.stored()
+            (tmp_path / JOURNAL).rename(tmp_path / "elsewhere")
+            saboteur.failures = 1e9
+            journal.append("r", [STARTED])
+            await trio.sleep(1)
+            assert (
+                journal.trouble == "nothing can be stored: the journal cannot be opened (unable to open database file)"
+            )
+            (tmp_path / "elsewhere").rename(tmp_path / JOURNAL)
+            saboteur.failures = 0
+            await trio.sleep(5)
+            assert (journal.trouble, journal.cursor) == (None, 1)
+
+
 async def test_a_commit_that_only_seemed_to_fail_is_not_made_twice(
     reopen: OpenFolder, record_of: MakeRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -179,6 +179,19 @@ async def test_a_file_that_may_only_be_read_is_refused(tmp_path: Path, monkeypat
             pass
 
 
+async def test_a_file_system_without_shared_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some that are reached over a network cannot hold a write-ahead log; SQLite keeps another mode then."""
+    pragma = opening._pragma  # pyright: ignore[reportPrivateUsage] - no such file system is at hand
+
+    def refusing(connection: sqlite3.Connection, text: str) -> object:
+        return "delete" if text.startswith("journal_mode") else pragma(connection, text)
+
+    monkeypatch.setattr(opening, "_pragma", refusing)
+    with pytest.raises(StoreOpenError, match="cannot hold a write-ahead log"):
+        async with open_journal(tmp_path):
+            pass
+
+
 async def test_a_file_that_another_program_holds_is_refused(tmp_path: Path) -> None:
     """The lock of the folder keeps out daemons; SQLite's own keeps out everybody else."""
     prepare_file(tmp_path / JOURNAL)
