@@ -212,6 +212,10 @@ class ExpressionError(WorkflowError):
         self.code = code
 
 
+class QueryBudgetError(ExpressionError):
+    """A query takes more steps than it may for what it is given."""
+
+
 class ParamError(WorkflowError):
     """A param came out of its expressions as a value it cannot have; `code` says how it is wrong."""
 

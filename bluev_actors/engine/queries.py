@@ -15,7 +15,7 @@ from jmespath.parser import Parser  # type: ignore[import-untyped] # as above
 from jmespath.visitor import Options, TreeInterpreter  # type: ignore[import-untyped] # as above
 
 from bluev_actors.engine.turns import weight_within
-from bluev_actors.errors import ExpressionError
+from bluev_actors.errors import ExpressionError, QueryBudgetError
 from bluev_actors.workflows.meter import Meter
 from bluev_actors.workflows.values import is_list
 
@@ -40,10 +40,6 @@ _BUILDERS: Final = frozenset(
         "function_expression",
     }
 )
-
-
-class QueryBudgetError(ExpressionError):
-    """The query takes more work than it may."""
 
 
 def query_flaw(query: Json) -> str | None:

@@ -132,11 +132,14 @@ class Run(Supervisor[RunCommand]):
 
     def _recover(self) -> None:
         """Take up what the journal says: clocks go on with what is left of them."""
+        # What happened between the last event and the end of a process nobody knows; of an actor's crash it is known.
+        as_of = self.state.updated_at if self._desk.found else self._desk.now()
         suspicion = self._suspect()
         if self.state.pause_mode is not None:
             self._timers.hold()
-        for node_id in self.state.in_flight:
-            self._restore_clock(node_id)
+        for node_id, node in self.state.nodes.items():
+            if node.status in ("running", "paused", "retrying", "waiting"):
+                self._restore_clock(node_id, as_of)
         poisoned = () if suspicion.poisoned is None else (suspicion.poisoned,)
         self._flow.recover(one_at_a_time=suspicion.one_at_a_time, poisoned=poisoned)
         self._note_crashes(suspicion)
@@ -157,17 +160,14 @@ class Run(Supervisor[RunCommand]):
         self._desk.found = False
         return suspect(self._desk.journal.notes(self._desk.record.run_id), self.state)
 
-    def _restore_clock(self, node_id: str) -> None:
+    def _restore_clock(self, node_id: str, as_of: float) -> None:
         state, node = self.state, self.state.nodes[node_id]
-        began = state.updated_at if node.started_at is None else node.started_at
+        began = as_of if node.started_at is None else node.started_at
         first = began if node.first_started_at is None else node.first_started_at
-        self._clocks.restore(
-            node_id,
-            self._flow.node(node_id),
-            node.attempt,
-            state.time_between(began, state.updated_at),
-            state.time_between(first, state.updated_at),
-        )
+        # A wait between two attempts counts towards all of them from its beginning.
+        until = node.next_at if node.status == "retrying" and node.next_at is not None else as_of
+        attempt, total = state.time_between(began, as_of), state.time_between(first, until)
+        self._clocks.restore(node_id, self._flow.node(node_id), node.attempt, attempt, total)
 
     def _note_crashes(self, suspicion: Suspicion) -> None:
         """Keep what is suspected, together with the events of the recovery, before any suspect starts."""

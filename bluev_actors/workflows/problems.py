@@ -72,6 +72,10 @@ PROBLEM_CODES: Final[dict[str, str]] = {
     "map_input_not_list": "An input whose elements are the items is not a list.",
     "loop_unbounded": "Nothing says when a loop ends, or how often it goes round at most.",
     "setting_without_effect": "A setting of a body that counts for a whole run only.",
+    # schedules
+    "invalid_cron": "A cron expression cannot be read, or names no time that ever comes.",
+    "invalid_interval": "An interval is not a number of seconds within its range.",
+    "unknown_timezone": "There is no time zone of this name.",
     # the workflow's own inputs and outputs
     "unknown_workflow_input": "A value is given for an input that the workflow does not declare.",
     "missing_workflow_input": "A required input of the workflow is not given.",

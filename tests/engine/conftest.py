@@ -126,7 +126,7 @@ async def _bench(
 ) -> AsyncGenerator[Runtime]:
     before = living_tasks()
     with trio.fail_after(FOREVER), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(opening, "Worker", lambda _name: OnTheLoop(disk or Disk()))
+        patch.setattr(opening, "Worker", _no_thread(disk or Disk()))
         async with open_runtime(nodes, now=wall_time, limits=limits, data_dir=folder) as runtime:
             yield runtime
             if all(handle.status in RUN_ENDED for handle in runtime.list_runs()):
@@ -134,6 +134,13 @@ async def _bench(
                 left = [it.path for it in runtime.system.tree().walk() if it.kind in ("run", "node", "timer")]
                 assert left == [], "a run that has ended leaves nobody behind"
     assert living_tasks() == before
+
+
+def _no_thread(disk: Disk) -> Callable[[str], OnTheLoop]:
+    def worker(_name: str) -> OnTheLoop:
+        return OnTheLoop(disk)
+
+    return worker
 
 
 def wall_time() -> float:
@@ -169,9 +176,7 @@ def bench(memory_bench: OpenBench) -> OpenBench:
 def folder_bench(tmp_path_factory: pytest.TempPathFactory) -> OpenBench:
     """The same over a journal in a folder, each in a folder of its own."""
 
-    def opened(
-        *nodes: NodeType, limits: RuntimeLimits = RuntimeLimits()
-    ) -> AbstractAsyncContextManager[Runtime]:
+    def opened(*nodes: NodeType, limits: RuntimeLimits = RuntimeLimits()) -> AbstractAsyncContextManager[Runtime]:
         return _bench(*nodes, limits=limits, folder=tmp_path_factory.mktemp("runs"))
 
     return opened

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 import jmespath  # type: ignore[import-untyped] # the library has no types
@@ -8,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluev_actors.engine.queries import MAX_QUERY, QueryBudgetError, query_flaw, search
-from bluev_actors.errors import ExpressionError
+from bluev_actors.engine.queries import MAX_QUERY, query_flaw, search
+from bluev_actors.errors import ExpressionError, QueryBudgetError
 from bluev_actors.testing.strategies import json_values
 
 if TYPE_CHECKING:
@@ -69,20 +68,20 @@ def test_a_query_without_a_flaw() -> None:
     assert query_flaw("orders[?price > `20`].city") is None
 
 
-@pytest.mark.parametrize(
-    ("query", "value"),
-    [
-        ("abs('x')", 1),
-        ("nothing(@)", 1),
-        ("abs(@, @)", 1),
-        ("join(`1`, @)", ["a"]),
-        ("join('')", ["a"]),
-        ("join(',', @)", 1),
-        ("sort(@)", [1, "a"]),
-        ("sort_by(@, &a)", [{"a": {}}]),
-        ("[::0]", [1]),
-    ],
-)
+UNANSWERABLE: list[tuple[str, Json]] = [
+    ("abs('x')", 1),
+    ("nothing(@)", 1),
+    ("abs(@, @)", 1),
+    ("join(`1`, @)", ["a"]),
+    ("join('')", ["a"]),
+    ("join(',', @)", 1),
+    ("sort(@)", [1, "a"]),
+    ("sort_by(@, &a)", [{"a": {}}]),
+    ("[::0]", [1]),
+]
+
+
+@pytest.mark.parametrize(("query", "value"), UNANSWERABLE)
 def test_a_query_that_cannot_be_answered(query: str, value: Json) -> None:
     """A function that does not take such a value is the query's failure."""
     with pytest.raises(ExpressionError) as caught:
@@ -104,11 +103,11 @@ BOMBS: list[tuple[str, Json]] = [
 
 @pytest.mark.parametrize(("query", "value"), BOMBS)
 def test_bombs_do_not_go_off(query: str, value: Json) -> None:
-    """What makes much of little is refused, and soon."""
-    began = perf_counter()
+    """What makes much of little is refused, before it has taken more steps than are paid for."""
+    glances: list[None] = []
     with pytest.raises(QueryBudgetError):
-        search(query, value, 100_000)
-    assert perf_counter() - began < 5
+        search(query, value, 100_000, lambda: glances.append(None))
+    assert len(glances) <= 100
 
 
 def test_somebody_may_watch() -> None:

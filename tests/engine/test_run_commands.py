@@ -43,12 +43,12 @@ def test_a_run_has_a_handler_for_every_command(cls: type) -> None:
 
 def test_who_asks_is_answered() -> None:
     """The four controls are requests; what a run tells itself is none."""
-    asked = {cls for cls in COMMANDS if issubclass(cls, Request)}
-    assert asked == {PauseRun, ResumeRun, StopRun, SignalRun}
+    asked = [issubclass(cls, Request) for cls in COMMANDS]
+    assert {cls for cls, it in zip(COMMANDS, asked, strict=True) if it} == {PauseRun, ResumeRun, StopRun, SignalRun}
 
 
 def test_defaults_are_the_common_case() -> None:
-    """A pause as the workflow says and without an end, a stop that lets nodes tidy up, a drain that spares what it can."""
+    """A pause as the workflow has it and without an end, a stop with clean-ups, a drain that spares what it can."""
     pause = PauseRun()
     assert (pause.mode, pause.until, pause.timeout, pause.by, pause.heard) == (None, None, None, "", None)
     assert (StopRun().mode, ResumeRun().by, SignalRun("a").payload, SuspendRun().hard) == ("graceful", "", None, False)
@@ -56,5 +56,7 @@ def test_defaults_are_the_common_case() -> None:
 
 def test_nothing_is_forgotten_in_the_list() -> None:
     """Every record of the module is one of a run's commands."""
-    records = {it for it in vars(run_commands).values() if isinstance(it, type) and it.__module__ == run_commands.__name__}
+    records = {
+        it for it in vars(run_commands).values() if isinstance(it, type) and it.__module__ == run_commands.__name__
+    }
     assert records == set(COMMANDS)

@@ -192,6 +192,42 @@ async def test_a_node_knows_better_than_its_kind(
         assert story(run).count("a started") == 1 + cut
 
 
+# --- time limits over a crash -----------------------------------------------------------------------------
+
+
+async def test_a_paused_node_keeps_its_time_over_a_crash(bench: OpenBench) -> None:
+    """What an attempt had used before the pause, it has used."""
+    async with bench() as runtime:
+        run = await runtime.start(one("delay", {"seconds": 100}, timeout=6))
+        await trio.sleep(4)
+        await run.pause()
+        await trio.sleep(10)
+        crash(run)
+        await trio.sleep(10)
+        await run.resume()
+        with pytest.raises(RunFailedError, match="longer than its timeout"):
+            await run.result()
+        assert trio.current_time() == pytest.approx(26)
+
+
+async def test_a_total_time_outlives_a_crash_between_attempts(bench: OpenBench) -> None:
+    """All attempts and the waits between them share it."""
+
+    @node
+    async def fails() -> None:
+        await trio.sleep(3)
+        raise NodeError("no")
+
+    retry = {"max_attempts": 9, "backoff": "fixed", "initial": 2}
+    async with bench(fails) as runtime:
+        run = await runtime.start(one("fails", total_timeout=9, retry=retry))
+        await trio.sleep(4)
+        crash(run)
+        with pytest.raises(RunFailedError, match="total timeout"):
+            await run.result()
+        assert trio.current_time() == pytest.approx(9, abs=1.1)
+
+
 # --- standing still ---------------------------------------------------------------------------------------
 
 
@@ -282,9 +318,7 @@ async def test_a_node_stands_still(bench: OpenBench, machine: Machine, story: Te
 
 
 @pytest.mark.parametrize(("timeout", "fails"), [(6.5, True), (7.5, False)])
-async def test_its_time_limit_stands_still_too(
-    bench: OpenBench, machine: Machine, timeout: float, fails: bool
-) -> None:
+async def test_its_time_limit_stands_still_too(bench: OpenBench, machine: Machine, timeout: float, fails: bool) -> None:
     """What it has left when it is halted, it has when it goes on; however often."""
     async with bench(machine.node()) as runtime:
         run = await runtime.start(one("machine", timeout=timeout))
@@ -419,7 +453,7 @@ async def test_a_crash_ends_what_stands_still(bench: OpenBench, machine: Machine
 
 def in_a_body(**params: Json) -> JsonObject:
     """A workflow whose one node runs the machine in its body."""
-    body = {"nodes": [{"id": "x", "type": "machine"}], "connections": [], "inputs": {"item": {}}}
+    body: JsonObject = {"nodes": [{"id": "x", "type": "machine"}], "connections": [], "inputs": {"item": {}}}
     return example("w", {"each": step("map", {"items": [1], "workflow": body, **params})})
 
 

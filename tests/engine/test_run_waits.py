@@ -268,7 +268,7 @@ async def test_others_go_on_meanwhile(bench: OpenBench) -> None:
 
 async def test_inside_a_body(bench: OpenBench) -> None:
     """Each item waits for its own signal; one that comes before its item has begun is kept."""
-    body = {"nodes": [{"id": "ask", "type": "wait_signal"}], "connections": [], "inputs": {"item": {}}}
+    body: JsonObject = {"nodes": [{"id": "ask", "type": "wait_signal"}], "connections": [], "inputs": {"item": {}}}
     doc = example("w", {"each": step("map", {"items": [1, 2, 3], "workflow": body, "max_concurrency": 1})})
     async with bench() as runtime:
         run = await runtime.start(doc)
@@ -328,7 +328,7 @@ async def test_a_wait_that_begins_in_a_pause_has_all_its_time(bench: OpenBench, 
         assert is_waiting(run)
         if crashes:
             crash(run)
-            await trio.sleep(0)
+            await trio.lowlevel.checkpoint()
         await run.resume()
         assert await run.result() == {"a": {"payload": "nobody"}}
         assert trio.current_time() == pytest.approx(115, abs=0.05)

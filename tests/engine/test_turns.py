@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bluev_actors.engine import turns
-from bluev_actors.engine.turns import STRIDE, in_turns, is_small, weight_within
+from bluev_actors.engine.turns import STRIDE, Turn, in_turns, is_small, let_go, weight_within
 from bluev_actors.testing.strategies import json_values
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
     from bluev_actors.workflows.values import Json
 
 
@@ -25,10 +28,15 @@ async def test_all_items_come_in_order(number: int, stride: int) -> None:
     assert all(pieces)
 
 
-async def test_others_have_a_turn_when_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not at every piece, but when the time is up."""
+def quarters_of_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a clock that goes on by a quarter of a turn with every look at it."""
     clock = count(0.0, turns.TURN / 4)
     monkeypatch.setattr(turns, "perf_counter", lambda: next(clock))
+
+
+@asynccontextmanager
+async def counted_beats() -> AsyncGenerator[Callable[[], int]]:
+    """Count how often the loop goes round."""
     beats = 0
     async with trio.open_nursery() as nursery:
 
@@ -39,10 +47,38 @@ async def test_others_have_a_turn_when_it_is_over(monkeypatch: pytest.MonkeyPatc
                 beats += 1
 
         nursery.start_soon(beat)
-        pieces = [piece async for piece in in_turns(range(100), 1)]
+        yield lambda: beats
         nursery.cancel_scope.cancel()
+
+
+async def test_others_have_a_turn_when_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not at every piece, but when the time is up."""
+    quarters_of_a_turn(monkeypatch)
+    async with counted_beats() as beats:
+        pieces = [piece async for piece in in_turns(range(100), 1)]
     assert len(pieces) == 100
-    assert 15 <= beats <= 25
+    assert 15 <= beats() <= 25
+
+
+async def test_short_loops_share_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a million of them would hold everybody up, each of which takes no time."""
+    quarters_of_a_turn(monkeypatch)
+    async with counted_beats() as beats:
+        turn = Turn()
+        for _ in range(100):
+            assert [piece async for piece in in_turns([1], turn=turn)] == [[1]]
+    assert 30 <= beats() <= 50
+
+
+@pytest.mark.parametrize("number", [0, 1, 100_000])
+async def test_a_list_is_let_go_in_turns(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Nothing is left of it."""
+    quarters_of_a_turn(monkeypatch)
+    values = [*range(number)]
+    async with counted_beats() as beats:
+        await let_go(values)
+    assert values == []
+    assert beats() >= number // 50_000
 
 
 async def test_short_work_never_waits() -> None:

@@ -47,7 +47,9 @@ def test_a_node_that_never_waited() -> None:
     st.just(NOTHING) | st.none() | st.booleans() | st.lists(st.integers(), max_size=3),
     st.none() | st.just(WHOLE),
 )
-def test_what_a_wait_takes_is_read_back_as_it_was(seconds: float | None, default: Json, schema: JsonObject | None) -> None:
+def test_what_a_wait_takes_is_read_back_as_it_was(
+    seconds: float | None, default: Json, schema: JsonObject | None
+) -> None:
     """By whoever comes next, as after a crash; a default of null is another thing than none."""
     journal, desk = fresh()
     waits = Waits(seconds, default, schema, "approval")

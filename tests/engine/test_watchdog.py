@@ -47,7 +47,10 @@ async def test_who_holds_up_the_loop_is_named(caplog: pytest.LogCaptureFixture) 
         return f"done {ctx.attempt}"
 
     async with open_runtime([greedy], watchdog=LIMIT) as runtime:
-        run = await runtime.start(example("w", {"a": step("greedy"), "b": step("delay", {"seconds": 0.2})}, "a.done -> b.after"), run_id="run-1")
+        run = await runtime.start(
+            example("w", {"a": step("greedy"), "b": step("delay", {"seconds": 0.2})}, "a.done -> b.after"),
+            run_id="run-1",
+        )
         await run.result()
         lines = [it.event for it in run.history() if isinstance(it.event, NodeLog)]
     (said,) = warnings(caplog)
@@ -76,23 +79,21 @@ async def test_one_stall_is_told_once_and_the_next_again(caplog: pytest.LogCaptu
 async def test_who_is_no_node_is_named_by_its_place(caplog: pytest.LogCaptureFixture) -> None:
     """Whatever it is."""
     with watching(LIMIT):
-        await trio.sleep(0)
+        await trio.lowlevel.checkpoint()
         hold_up_everybody()
-        await trio.sleep(0)
+        await trio.lowlevel.checkpoint()
     (said,) = warnings(caplog)
     assert said.startswith("the event loop is held up for 0.")
     assert "hold_up_everybody" in said
 
 
 @pytest.mark.parametrize("work", [lambda: None, lambda: time.sleep(0.01)])
-async def test_a_loop_that_breathes_is_left_alone(
-    caplog: pytest.LogCaptureFixture, work: Callable[[], None]
-) -> None:
+async def test_a_loop_that_breathes_is_left_alone(caplog: pytest.LogCaptureFixture, work: Callable[[], None]) -> None:
     """Much work in short turns holds nobody up; an idle loop does not either."""
     with watching(LIMIT):
         for _ in range(20):
             work()
-            await trio.sleep(0)
+            await trio.lowlevel.checkpoint()
         await trio.sleep(2 * LIMIT)
     assert warnings(caplog) == []
 
@@ -131,6 +132,6 @@ async def test_it_ends_with_its_block(caplog: pytest.LogCaptureFixture, running_
         await trio.sleep_forever()
     assert scope.cancelled_caught
     hold_up_everybody()
-    await trio.sleep(0)
+    await trio.lowlevel.checkpoint()
     assert warnings(caplog) == []
     assert running_clock.rate == 1

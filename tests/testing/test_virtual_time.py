@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import trio
 from trio.testing import MockClock
 
@@ -17,10 +15,8 @@ def test_a_year_passes_in_a_moment() -> None:
         await trio.sleep(seconds)
         return trio.current_time()
 
-    began = time.perf_counter()
     year = 365 * 24 * 3600.0
     assert run_in_virtual_time(sleep, year) >= year
-    assert time.perf_counter() - began < 60
 
 
 def test_a_clock_of_ones_own_is_used() -> None:

@@ -138,7 +138,11 @@ def test_what_was_seen_before_changes_nothing(events: list[RunEvent], data: st.D
     assert state == before
 
 
-@given(st.lists(EVENTS), st.data())
+# What is inside of a node is dropped when that is tried again, which a mirror that missed its start cannot know.
+FLAT_EVENTS = EVENTS.filter(lambda event: "/" not in getattr(event, "node_id", ""))
+
+
+@given(st.lists(FLAT_EVENTS), st.data())
 def test_a_newer_status_stands_for_those_left_out(events: list[RunEvent], data: st.DataObject) -> None:
     """A mirror that gets only the newest update of each node ends with the same statuses."""
     whole = folded(*events)
@@ -500,9 +504,7 @@ def test_nothing_is_left_of_what_is_over() -> None:
     assert (state.seconds_left("b", 1400.0), state.seconds_left("z", 1400.0)) == (0.0, 0.0)
 
 
-@given(
-    st.lists(st.tuples(st.floats(1, 100), st.floats(1, 100)), max_size=6), st.floats(0, 1500), st.floats(0, 1500)
-)
+@given(st.lists(st.tuples(st.floats(1, 100), st.floats(1, 100)), max_size=6), st.floats(0, 1500), st.floats(0, 1500))
 def test_time_between_does_not_count_pauses(pauses: list[tuple[float, float]], since: float, until: float) -> None:
     """A second at a time: those in which the run was not paused."""
     state, at, running = RunState("r", "w"), 0.0, list[tuple[float, float]]()
@@ -519,7 +521,11 @@ def test_time_between_does_not_count_pauses(pauses: list[tuple[float, float]], s
 def test_a_pause_that_lasts_counts_to_the_end() -> None:
     """Of the time that is asked about."""
     state = RunState("r", "w", pauses=[Pause(10.0, "hard")])
-    assert (state.time_between(4.0, 50.0), state.time_between(20.0, 50.0), state.time_between(1.0, 5.0)) == (6.0, 0.0, 4.0)
+    assert (state.time_between(4.0, 50.0), state.time_between(20.0, 50.0), state.time_between(1.0, 5.0)) == (
+        6.0,
+        0.0,
+        4.0,
+    )
 
 
 # --- crashes --------------------------------------------------------------------------------------------

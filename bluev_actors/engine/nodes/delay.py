@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -12,12 +12,30 @@ from bluev_actors.engine.nodes.complaints import INVALID_PARAM
 from bluev_actors.engine.nodes.examples import example, step
 from bluev_actors.engine.nodes.pass_through import IN, OUT, as_text, handed_on, setting
 from bluev_actors.errors import Permanent
-from bluev_actors.workflows.kinds import Conduct, Param
+from bluev_actors.workflows.kinds import Conduct, Param, Problem
 from bluev_actors.workflows.times import from_rfc3339
 from bluev_actors.workflows.values import Json, JsonObject, type_name
 
 if TYPE_CHECKING:
     from bluev_actors.engine.context import NodeContext
+
+
+_RIGHT: Final = "it has to be a time such as 2030-01-31T08:00:00Z"
+
+
+def _until_flaw(until: str) -> str | None:
+    try:
+        from_rfc3339(until)
+    except ValueError:
+        return _RIGHT
+    return None
+
+
+def _check(params: JsonObject) -> Problem | None:
+    """What is left out of the params may come over a connection, what is given twice is too much in any case."""
+    if params.get("seconds") is None or params.get("until") is None:
+        return None
+    return Problem("custom_validation_failed", "a delay takes `seconds` or `until`, not both")
 
 
 @node(
@@ -29,9 +47,11 @@ if TYPE_CHECKING:
             "until",
             "string",
             required=False,
+            check=_until_flaw,
             description="Instead: when to go on, as in `2030-01-31T08:00:00Z`. A past time is no wait.",
         ),
     ],
+    check=_check,
     free_outputs=True,
     pausable=True,
     failures={INVALID_PARAM: "There is neither `seconds` nor `until`, or both, or not as they have to be."},
@@ -89,8 +109,7 @@ def _moment(until: Json) -> float:
     try:
         return from_rfc3339(until)
     except (TypeError, ValueError) as error:
-        sentence = f"until is {as_text(until)}, it has to be a time such as 2030-01-31T08:00:00Z"
-        raise _refusal(sentence) from error
+        raise _refusal(f"until is {as_text(until)}, {_RIGHT}") from error
 
 
 def _refusal(sentence: str) -> Permanent:

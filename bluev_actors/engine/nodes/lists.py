@@ -20,7 +20,7 @@ from bluev_actors.engine.nodes.complaints import (
 from bluev_actors.engine.nodes.examples import example, step
 from bluev_actors.engine.turns import in_turns, let_go
 from bluev_actors.errors import Permanent
-from bluev_actors.workflows.kinds import Param, Port
+from bluev_actors.workflows.kinds import Param, Port, Problem
 from bluev_actors.workflows.values import is_object, type_name
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bluev_actors.workflows.values import Json, JsonObject
 
 _ITEMS: Final = Port("items", "list", description="The list.")
+_EITHER: Final = "a sort goes by `by` or by `field`, not by both"
 _RUN: Final = 5000
 """Items that are sorted at once, which takes a few milliseconds; the runs are merged in turns."""
 
@@ -73,6 +74,12 @@ def _holds(ctx: NodeContext, item: Json, index: int) -> bool:
     return truth("filter", f"where of items[{index}]", ctx.evaluate("where", item=item, index=index))
 
 
+def _check_sort(params: JsonObject) -> Problem | None:
+    if params.get("by") is None or params.get("field") is None:
+        return None
+    return Problem("custom_validation_failed", _EITHER)
+
+
 @node(
     inputs=[_ITEMS],
     outputs=[Port("items", "list", description="The same items in order; equal ones stay in the order they had.")],
@@ -89,6 +96,7 @@ def _holds(ctx: NodeContext, item: Json, index: int) -> bool:
         Param("field", "string", required=False, description="Instead of `by`: sort by this field of each item."),
         Param("reverse", "bool", required=False, default=False, description="Largest first."),
     ],
+    check=_check_sort,
     pure=True,
     failures={
         **INPUT_FAILURE,
@@ -123,7 +131,7 @@ def _key(ctx: NodeContext) -> Callable[[Json, int], Json]:
     field = ctx.params.get("field")
     if ctx.params.get("by") is not None:
         if field is not None:
-            raise Permanent("sort: it takes `by` or `field`, not both", code=INVALID_PARAM)
+            raise Permanent(_EITHER, code=INVALID_PARAM)
         return lambda item, index: ctx.evaluate("by", item=item, index=index)
     if field is not None:
         return lambda item, index: _field(item, index, field)

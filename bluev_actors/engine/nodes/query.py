@@ -9,7 +9,7 @@ import trio
 from bluev_actors.engine.node_types import node
 from bluev_actors.engine.nodes.examples import example, step
 from bluev_actors.engine.turns import is_small, weight_within
-from bluev_actors.errors import ExpressionError
+from bluev_actors.errors import ExpressionError, QueryBudgetError
 from bluev_actors.workflows.kinds import Param, Port
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _query_flaw(query: Json) -> str | None:
 )
 async def select(ctx: NodeContext, value: Json) -> JsonObject:
     """Picks from a value what a query asks for."""
-    from bluev_actors.engine.queries import QueryBudgetError, search  # noqa: PLC0415 - as above
+    from bluev_actors.engine.queries import search  # noqa: PLC0415 - as above
 
     query: str = ctx.params["query"]
     if is_small(value):

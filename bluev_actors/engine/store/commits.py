@@ -11,6 +11,7 @@ import logging
 import math
 import sqlite3
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import trio
@@ -131,29 +132,16 @@ class Commits:
                 await self._urgent.wait()
 
     async def _commit(self, batch: Batch) -> None:
-        delay = FIRST_RETRY
+        write, delay = self._writer.commit, FIRST_RETRY
         while not batch.committed:
             try:
                 fault("journal.commit")
-                await self._perform(lambda: self._writer.commit(batch), len(batch))
+                await self._perform(partial(write, batch), len(batch))
             except (sqlite3.Error, OSError) as error:
                 self._suffer(sentence(error))
                 await trio.sleep(delay)
-                delay = min(LAST_RETRY, 2 * delay)
-                await self._prepare_retry(batch)
+                write, delay = self._writer.commit_again, min(LAST_RETRY, 2 * delay)
         self._recover()
-
-    async def _prepare_retry(self, batch: Batch) -> None:
-        """Begin anew with the file, and see whether the batch is there although nobody said so."""
-
-        def prepare() -> None:
-            self._writer.reopen()
-            batch.committed = self._writer.has_written(batch)
-
-        try:
-            await self._perform(prepare, math.inf)
-        except (sqlite3.Error, OSError) as error:
-            self._suffer(sentence(error))
 
     def _conclude(self, batch: Batch) -> None:
         fault("journal.publish")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import trio
 
 from bluev_actors.engine.store.journal_base import JournalBase
-from bluev_actors.engine.store.ledger import NODE_ENDS, Ledger, RunLog
+from bluev_actors.engine.store.ledger import NODE_ENDS, STATUS_EVENTS, Ledger, RunLog
 from bluev_actors.engine.store.memory_shelves import CacheShelf, DocumentShelf, RequestShelf
 from bluev_actors.engine.store.records import Entry, RunRecord, Signal, line_of
 from bluev_actors.engine.store.shelf import Shelf
@@ -77,16 +77,20 @@ class MemoryJournal(JournalBase):
         """Keep events, publish them, and call `then`."""
         log = self._ledger.log_of(run_id)
         added = self._ledger.add(log, entries)
-        shelf = self._shelf(log)
-        for event, _ in entries:
-            if isinstance(event, NODE_ENDS):
-                shelf.checkpoints.pop(event.node_id, None)
-            elif isinstance(event, TERMINAL_EVENTS):
-                shelf.clear_live()
+        self._note_effects(self._shelf(log), entries)
         self._steps.append((log, added, then))
         if not self._stepping:
             self._take_steps()
         return self._ledger.added
+
+    def _note_effects(self, shelf: Shelf, entries: Sequence[Entry]) -> None:
+        """Drop the checkpoints that are not needed any more."""
+        for event, _ in entries:
+            if event.__class__ in STATUS_EVENTS:
+                if isinstance(event, TERMINAL_EVENTS):
+                    shelf.clear_live()
+            elif shelf.checkpoints and isinstance(event, NODE_ENDS):
+                shelf.checkpoints.pop(event.node_id, None)
 
     def _take_steps(self) -> None:
         """Commit and publish one append after the other, so that everybody hears everything in the global order.

@@ -73,7 +73,8 @@ class SqliteJournal(JournalBase):
         self._signal_numbers = count(reader.last_signal() + 1)
         self._uses = count(self._load_cache() + 1)
         for shape in reader.codec.new_shapes:
-            self._commits.open.write(sql.ADD_SHAPE, shape.number, shape.name, to_bytes(shape.fields))
+            self._batch.write(sql.ADD_SHAPE, shape.number, shape.name, to_bytes(shape.fields))
+            self._commits.ring_softly()
 
     def _load_cache(self) -> int:
         last = 0

@@ -25,7 +25,8 @@ SPARE_PAGES: Final = 256
 """How many empty pages the file may keep for what comes next."""
 LOG_BYTES: Final = 8 * 1024 * 1024
 """About how large the write-ahead log may grow before what it has is carried into the file proper."""
-COMMIT_BYTES: Final = 6 * 4096
+PAGE_BYTES: Final = 4096
+COMMIT_BYTES: Final = 6 * PAGE_BYTES
 """About what any commit adds to the log: whole pages, of tables and their indexes."""
 
 _statement_of = itemgetter(0)
@@ -45,19 +46,13 @@ class StoreWriter:
         self._logged = 0
         self._spare = 0
         self._connection = connect_writer(path, sync)
-        self.graves = self._connection.execute("SELECT count(*) FROM graves").fetchone()[0]
+        self.graves = self._count_graves()
 
     def close(self) -> None:
         """Carry everything into the file proper, and close it; where that fails, the next one to open it does it."""
         with suppress(sqlite3.Error):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._connection.close()
-
-    def reopen(self) -> None:
-        """Open the file anew, after a failure that may have been the connection's."""
-        connection = connect_writer(self._path, self._sync)
-        self._connection.close()
-        self._connection = connection
 
     # --- batches ------------------------------------------------------------------------------------------------
 
@@ -80,9 +75,22 @@ class StoreWriter:
         if batch.checkpoints:
             many(sql.SAVE_CHECKPOINT, [(*key, to_bytes(state)) for key, state in batch.checkpoints.items()])
 
-    def has_written(self, batch: Batch) -> bool:
-        """Whether a batch is on the disk although committing it seemed to fail."""
-        return bool(batch.events) and self._has_event(batch.events[-1][0])
+    def commit_again(self, batch: Batch) -> None:
+        """Write a batch after a failure, which may have been the connection's, and may have been none at all."""
+        self._reopen()
+        batch.committed = bool(batch.events) and self._has_event(batch.events[-1][0])
+        if not batch.committed:
+            self.commit(batch)
+
+    def _reopen(self) -> None:
+        connection = connect_writer(self._path, self._sync)
+        self._connection.close()
+        self._connection = connection
+        self.graves = self._count_graves()
+
+    def _count_graves(self) -> int:
+        count: int = self._connection.execute("SELECT count(*) FROM graves").fetchone()[0]
+        return count
 
     def _has_event(self, cursor: int) -> bool:
         return self._connection.execute("SELECT 1 FROM events WHERE cursor = ?", (cursor,)).fetchone() is not None
@@ -112,10 +120,20 @@ class StoreWriter:
         elif not self._sweep_events(grave[0]):
             self._sweep_rest(*grave)
             self.graves -= 1
-        self._spare = self._connection.execute("PRAGMA freelist_count").fetchone()[0]
-        if self._spare > SPARE_PAGES:
+        self._give_room_back()
+
+    def _give_room_back(self) -> None:
+        before = self._empty_pages()
+        if before > SPARE_PAGES:
             # A single statement would give back a single page, for it is stepped as if it had rows to give.
             self._connection.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
+            self._logged += VACUUM_PAGES * PAGE_BYTES
+        after = self._empty_pages()
+        self._spare = after if after < before else 0
+
+    def _empty_pages(self) -> int:
+        count: int = self._connection.execute("PRAGMA freelist_count").fetchone()[0]
+        return count
 
     def _sweep_events(self, run: int) -> bool:
         """Delete some events, and say whether there may be more."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import inspect
-from time import thread_time
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import trio
+from attrs import frozen
 
+from bluev_actors.engine import turns
 from bluev_actors.engine.context import NodeContext
 from bluev_actors.workflows.graph import Node
 from bluev_actors.workflows.inputs import Gathered
@@ -118,31 +119,40 @@ class Attempt:
         returned = self.node_type.function(**arguments)
         return await returned if inspect.isawaitable(returned) else returned
 
-    async def longest_turn(self) -> float:
-        """Run it, and give the longest time, in seconds of this thread's work, for which nobody else had a turn."""
-        gc.collect()
-        gc.disable()  # What Python's collector of garbage takes is not the node's.
-        try:
-            return await self._longest_turn()
-        finally:
-            gc.enable()
+    async def pace(self) -> Pace:
+        """Run it on a clock that goes on by a quarter of a turn with every look at it."""
+        looks, turns_of_others = count(), 0
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(turns, "perf_counter", lambda: next(looks) * turns.TURN / 4)
+            async with trio.open_nursery() as nursery:
 
-    async def _longest_turn(self) -> float:
-        longest, since = 0.0, thread_time()
-        async with trio.open_nursery() as nursery:
+                async def watch() -> None:
+                    nonlocal turns_of_others
+                    while True:
+                        await trio.lowlevel.checkpoint()
+                        turns_of_others += 1
 
-            async def watch() -> None:
-                nonlocal longest, since
-                while True:
-                    await trio.lowlevel.checkpoint()
-                    longest, since = max(longest, thread_time() - since), thread_time()
+                nursery.start_soon(watch)
+                assert await self.run()
+                nursery.cancel_scope.cancel()
+        return Pace(next(looks), turns_of_others)
 
-            nursery.start_soon(watch)
-            outputs = await self.run()  # Kept until the end, for to drop a million lists takes a while too.
-            longest = max(longest, thread_time() - since)
-            nursery.cancel_scope.cancel()
-        assert outputs
-        return longest
+
+@frozen
+class Pace:
+    """How a node went about long work.
+
+    Attributes:
+        looks: how often it looked at the clock.
+        turns: how often all others had their turn meanwhile.
+    """
+
+    looks: int
+    turns: int
+
+    def suits(self, items: int) -> bool:
+        """Whether nobody was held up: it looked at every piece of its items, and let others go when a turn was over."""
+        return self.looks >= items // turns.STRIDE and self.turns >= self.looks // 8
 
 
 @pytest.fixture(scope="session")

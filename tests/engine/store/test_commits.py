@@ -109,16 +109,16 @@ async def test_a_file_that_is_gone_is_trouble(reopen: OpenFolder, record_of: Mak
             journal.open_run(record_of("r"))
             await journal.stored()
             (tmp_path / JOURNAL).rename(tmp_path / "elsewhere")
-            saboteur.failures = 1e9
+            saboteur.failures = 1
             journal.append("r", [STARTED])
             await trio.sleep(1)
             assert (
                 journal.trouble == "nothing can be stored: the journal cannot be opened (unable to open database file)"
             )
             (tmp_path / "elsewhere").rename(tmp_path / JOURNAL)
-            saboteur.failures = 0
             await trio.sleep(5)
-            assert (journal.trouble, journal.cursor) == (None, 1)
+            assert not journal.trouble
+            assert journal.cursor == 1
 
 
 async def test_a_commit_that_only_seemed_to_fail_is_not_made_twice(
@@ -358,7 +358,7 @@ from bluev_actors.workflows.graph import Workflow
 from bluev_actors.workflows.run_events import NodeStarted
 
 async def main():
-    async with open_journal(sys.argv[1]) as journal, open_system() as system:
+    async with open_journal(sys.argv[1], sync="normal") as journal, open_system() as system:
         await system.start(journal.spec())
         journal.open_run(RunRecord("r", Workflow("w", (), document={}), {}, 1.0))
         await journal.stored()

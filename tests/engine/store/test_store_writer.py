@@ -57,7 +57,6 @@ def test_a_batch_is_written_as_a_whole(writer: StoreWriter, path: Path) -> None:
     batch.checkpoints[(1, "a")] = {"page": 3}
     writer.commit(batch)
     assert batch.committed
-    assert writer.has_written(batch)
     assert counts(path, "events", "outputs", "documents", "checkpoints", "runs", "graphs") == [3, 1, 1, 1, 1, 1]
 
 
@@ -68,17 +67,23 @@ def test_a_batch_that_fails_leaves_nothing(writer: StoreWriter, path: Path) -> N
     with pytest.raises(sqlite3.IntegrityError):
         writer.commit(batch)
     assert not batch.committed
-    assert not writer.has_written(batch)
     assert counts(path, "events", "runs") == [0, 0]
     batch.events.pop()
-    writer.reopen()
-    writer.commit(batch)
+    writer.commit_again(batch)
     assert counts(path, "events", "runs") == [3, 1]
 
 
-def test_a_batch_without_events_is_never_taken_for_written(writer: StoreWriter) -> None:
-    """Whatever it holds may be written twice without harm."""
-    assert not writer.has_written(Batch(1))
+def test_a_batch_that_is_there_is_not_written_again(writer: StoreWriter, path: Path) -> None:
+    """Its last event tells; one without events may be written twice without harm."""
+    batch = with_events(3)
+    writer.commit(batch)
+    batch.committed = False
+    writer.commit_again(batch)
+    without = Batch(2)
+    without.write(sql.PUT_DOCUMENT, "f", "a", b"1")
+    writer.commit(without)
+    writer.commit_again(without)
+    assert (batch.committed, counts(path, "events", "documents")) == (True, [3, 1])
 
 
 def test_graves_are_filled_little_by_little(writer: StoreWriter, path: Path) -> None:
