@@ -288,9 +288,7 @@ class RunHandle:
         """
         return await self._control("resume", ResumeRun(by, heard))
 
-    async def stop(
-        self, mode: StopMode = "graceful", *, by: str = "", heard: Heard | None = None
-    ) -> ControlOutcome:
+    async def stop(self, mode: StopMode = "graceful", *, by: str = "", heard: Heard | None = None) -> ControlOutcome:
         """End the run now; `kill` gives clean-ups no time and leaves threads behind.
 
         Raises:

@@ -45,7 +45,6 @@ from bluev_actors.workflows.run_events import (
 )
 from bluev_actors.workflows.values import JsonObject
 
-
 MAX_CONTROLS: Final = 50
 """How many of the controls of a run are remembered, the newest."""
 
@@ -338,7 +337,7 @@ def _as_of_the_pause(state: RunState, due: float | None, at: float) -> float | N
 
 
 def _drop_what_did_not_complete(state: RunState, node_id: str) -> None:
-    """Forget the nodes inside a node that is tried again, those aside that completed: they run with its next attempt."""
+    """Forget the nodes inside a node that is tried again, but for the completed; they run with its next attempt."""
     inside = re.compile(re.escape(node_id) + r"(\[\d+\])?/")
     for nested in [n for n, it in state.nodes.items() if it.status != "completed" and inside.match(n)]:
         del state.nodes[nested]

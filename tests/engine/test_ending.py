@@ -54,7 +54,7 @@ def test_what_has_not_ended_is_cancelled_and_then_the_run_has_failed() -> None:
 
 def test_nodes_inside_bodies_end_too() -> None:
     """Those that were under way; the node whose body they stand in is cancelled once."""
-    opened = [NodeStarted("a", opens=True), NodeStarted("a[0]/x"), NodeWaiting("a[1]/x", 1)]
+    opened: list[RunEvent] = [NodeStarted("a", opens=True), NodeStarted("a[0]/x"), NodeWaiting("a[1]/x", 1)]
     _, written = ended(*opened)
     cancelled = [it.node_id for it in written if isinstance(it, NodeCancelled)]
     assert sorted(cancelled) == ["a", "a[0]/x", "a[1]/x", "b", "c"]

@@ -10,9 +10,10 @@ import pytest
 import trio
 
 from bluev_actors.engine.limits import RuntimeLimits
-from bluev_actors.engine.node_executor import MAX_ERROR_TEXT, error_text
+from bluev_actors.engine.node_executor import LONG, MAX_ERROR_TEXT, error_text
 from bluev_actors.engine.node_types import node
 from bluev_actors.engine.nodes.examples import example, step
+from bluev_actors.engine.outcome import Waits
 from bluev_actors.errors import NodeError, Permanent, RunFailedError, RunStoppedError
 from bluev_actors.workflows.kinds import Port
 
@@ -406,3 +407,78 @@ async def test_a_plain_function_that_returns_a_coroutine(bench: OpenBench, runni
     run = await run_one(bench, node("it")(it))
     assert await run.result() == {"a": {"value": "found"}}
     assert running_clock.current_time() < 60
+
+
+# --- what is no output ------------------------------------------------------------------------------------
+
+
+async def test_a_long_list_is_looked_through_in_turns(bench: OpenBench) -> None:
+    """Others have theirs in between, and what is wrong with an item far down is told with its place."""
+    run = await run_one(bench, giving([0] * (LONG + 5) + [math.nan]))
+    assert f"output value[{LONG + 5}] is nan" in failure_of(run).message
+    assert failure_of(run).code == "invalid_output"
+    async with bench(giving([0] * LONG)) as runtime:
+        run = await runtime.start(example("w", {"a": step("it")}))
+        assert await run.result() == {"a": {"value": [0] * LONG}}
+
+
+async def test_who_says_that_it_waits_has_no_outputs(bench: OpenBench) -> None:
+    """What a function returns may be a word to its run; only a value is held against the declared outputs."""
+
+    @node(outputs=[Port("payload")])
+    async def asks() -> Waits:
+        return Waits(3, default="nobody")
+
+    run = await run_one(bench, asks, timeout=1)
+    assert await run.result() == {"a": {"payload": "nobody"}}
+
+
+async def test_a_plain_function_may_wait_for_a_signal(bench: OpenBench, running_clock: MockClock) -> None:
+    """As one that is async."""
+
+    @node(outputs=[Port("payload")])
+    def asks() -> Waits:
+        return Waits(0, default="nobody")
+
+    run = await run_one(bench, asks)
+    assert await run.result() == {"a": {"payload": "nobody"}}
+    assert running_clock.rate == 1
+
+
+async def test_what_is_known_is_not_worked_out_again(bench: OpenBench) -> None:
+    """A pure node with the same inputs gives what it gave; another input is another thing, a failure is none."""
+    calls: list[Json] = []
+
+    @node(pure=True, free_inputs=True)
+    async def it(ctx: NodeContext, **inputs: Json) -> Json:
+        calls.append(ctx.inputs["x"])
+        if ctx.inputs["x"] == "bad":
+            raise Permanent("bad")
+        return {"got": inputs["x"]}
+
+    async with bench(it) as runtime:
+        for value in (1, 1, 2, "bad", "bad", 1):
+            doc = example("w", {"a": step("it", {"x": value}, cache="by_inputs")})
+            run = await runtime.start(doc)
+            await run.when_ended()
+            known = run.state.node("a")
+            assert known.outputs == (None if value == "bad" else {"value": {"got": value}})
+    assert calls == [1, 2, "bad", "bad"]
+
+
+async def test_a_time_limit_stands_still_only_while_it_is_told_to(bench: OpenBench) -> None:
+    """A node that cannot stand still is not touched by the question."""
+    asked: list[bool] = []
+    contexts: list[NodeContext] = []
+
+    @node
+    async def it(ctx: NodeContext) -> None:
+        contexts.append(ctx)
+        await trio.sleep(10)
+
+    async with bench(it) as runtime:
+        run = await runtime.start(example("w", {"a": step("it", timeout=3)}))
+        await trio.sleep(1)
+        asked.append(contexts[0].suspend())
+        await run.when_ended()
+        assert (asked, failure_of(run).code, trio.current_time()) == ([False], "timeout", 3)

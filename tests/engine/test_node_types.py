@@ -158,6 +158,46 @@ def test_an_input_cannot_be_called_after() -> None:
             assert after
 
 
+# --- in a process of its own ------------------------------------------------------------------------------
+
+
+def plainly(value: int) -> int:
+    """Takes its time."""
+    return value
+
+
+def test_a_plain_function_may_have_a_process() -> None:
+    """Since it can be killed at any time, a pure one can be paused, as a thread cannot."""
+    alone = node("alone", isolate="process", pure=True)(plainly)
+    assert (alone.isolate, alone.is_async, alone.kind.pausable) == ("process", False, True)
+    beside = node("beside", pure=True)(plainly)
+    assert (beside.isolate, beside.kind.pausable) == (None, False)
+    assert not node("effect", isolate="process")(plainly).kind.pausable
+
+
+def with_context(ctx: NodeContext) -> str:
+    """Looks who it is."""
+    return ctx.node_id
+
+
+async def on_the_loop() -> None:
+    """Needs a loop."""
+
+
+UNFIT: list[tuple[Any, str]] = [
+    (on_the_loop, "on_the_loop cannot run in a process of its own: it is a coroutine function"),
+    (with_context, "with_context cannot run in a process of its own: it takes `ctx`, which belongs to this process"),
+    (lambda: 1, "cannot run in a process of its own: it is made inside another function"),
+]
+
+
+@pytest.mark.parametrize(("function", "words"), UNFIT)
+def test_who_cannot_have_a_process(function: Any, words: str) -> None:  # noqa: ANN401 - any function
+    """It is said when the type is made, not when a node runs."""
+    with pytest.raises(NodeTypeError, match=words):
+        node("it", isolate="process")(function)
+
+
 # --- outputs ----------------------------------------------------------------------------------------------
 
 

@@ -5,17 +5,23 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from bluev_actors.engine.journal import MemoryJournal, RunRecord
 from bluev_actors.engine.limits import RuntimeLimits
-from bluev_actors.engine.node_types import node
+from bluev_actors.engine.node_types import Catalogue, node
 from bluev_actors.engine.nodes.examples import example, step
-from bluev_actors.workflows.run_events import NodeLog
+from bluev_actors.engine.run_desk import RunDesk
+from bluev_actors.engine.run_voice import RunVoice
+from bluev_actors.engine.run_writer import RunWriter
+from bluev_actors.errors import StorageUnavailableError
+from bluev_actors.workflows.graph import Node, Workflow
+from bluev_actors.workflows.run_events import NodeEmitted, NodeLog, NodeProgress, RunStarted, RunStopped
 
 if TYPE_CHECKING:
     import pytest
 
     from bluev_actors.engine.context import NodeContext
     from bluev_actors.engine.runtime import Runtime
-    from bluev_actors.workflows.run_events import NodeProgress
+    from bluev_actors.workflows.run_events import RunEvent
     from bluev_actors.workflows.values import JsonObject
     from tests.engine.conftest import OpenBench, TellStory
 
@@ -197,3 +203,84 @@ async def test_who_speaks_after_the_end_is_not_heard(bench: OpenBench, story: Te
         assert story(run)[-1] == "run completed"
         assert heard == []
         assert runtime.journal.checkpoint(run.run_id, "a") is None
+
+
+# --- by itself ----------------------------------------------------------------------------------------------
+
+
+def alone(*events: RunEvent) -> tuple[RunVoice, RunDesk, RunWriter]:
+    """A voice without a run's actor, after some events."""
+    record = RunRecord("r", Workflow("w", (Node("a", "noop"),)), {}, 0.0)
+    journal = MemoryJournal()
+    journal.open_run(record)
+    desk = RunDesk(
+        record=record,
+        journal=journal,
+        catalogue=Catalogue(),
+        kinds={},
+        limits=RuntimeLimits(),
+        now=lambda: 7.0,
+        show_progress=lambda _progress: None,
+        want_turn=lambda: None,
+        params={},
+    )
+    writer = desk.writer = RunWriter(journal, record, desk.now, desk.secrets.mask)
+    for event in events:
+        writer.add(event)
+    writer.commit()
+    return RunVoice(desk, writer, lambda _name, _seconds: None), desk, writer
+
+
+def test_nothing_is_said_after_the_terminal_event() -> None:
+    """Neither by the node nor about it: the watchdog may have seen something in the last moment."""
+    voice, desk, _ = alone(RunStarted(), RunStopped({}, {}))
+    line = NodeLog("a", 1, "warning", "late")
+    voice.say(line)
+    voice.remark(line)
+    assert [type(it.event) for it in desk.journal.history("r")] == [RunStarted, RunStopped]
+
+
+def test_what_is_said_in_confidence_is_covered() -> None:
+    """In lines, progress and checkpoints, and where a node asks for it."""
+    voice, desk, _ = alone(RunStarted())
+    shown: list[NodeProgress] = []
+    desk.show_progress = shown.append
+    desk.secrets.mask.cover("hush-hush")
+    voice.say(NodeEmitted("a", 1, "tick", {"word": "hush-hush"}))
+    voice.remark(NodeLog("a", 1, "warning", "it was hush-hush"))
+    voice.show_progress(NodeProgress("a", 1, message="at hush-hush"))
+    voice.save("a", ["hush-hush"])
+    told = [desk.journal.history("r"), shown, desk.journal.checkpoint("r", "a"), voice.mask("hush-hush")]
+    assert "hush-hush" not in repr(told)
+    assert len(desk.journal.history("r")) == 3
+    assert len(shown) == 1
+
+
+def test_whose_incarnation_is_over_is_not_heard() -> None:
+    """What is left of a crashed one cannot speak beside the next."""
+    voice, desk, writer = alone(RunStarted())
+    writer.closed = True
+    shown: list[NodeProgress] = []
+    desk.show_progress = shown.append
+    voice.say(NodeLog("a", 1, "info", "late"))
+    voice.save("a", 1)
+    voice.show_progress(NodeProgress("a", 1, 0.5))
+    assert (len(desk.journal.history("r")), shown, desk.journal.checkpoint("r", "a")) == (1, [], None)
+
+
+async def test_a_checkpoint_waits_for_a_store_in_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long that takes; a pause, a stop or a time limit ends the node there."""
+    voice, desk, _ = alone(RunStarted())
+
+    async def stored(_cursor: int | None = None) -> None:
+        await trio.sleep(2)
+        if trio.current_time() < 100:
+            raise StorageUnavailableError("the disk is full")
+
+    monkeypatch.setattr(desk.journal, "stored", stored)
+    with trio.move_on_after(5) as scope:
+        await voice.stored()
+    assert scope.cancelled_caught
+    await voice.stored()
+    assert trio.current_time() == 101
+    assert voice.now() == 7.0

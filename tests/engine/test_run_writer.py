@@ -3,7 +3,7 @@ from __future__ import annotations
 from bluev_actors.engine.journal import MemoryJournal, RunRecord
 from bluev_actors.engine.run_writer import RunWriter
 from bluev_actors.workflows.graph import Node, Workflow
-from bluev_actors.workflows.run_events import NodeCompleted, NodeStarted, RunStarted
+from bluev_actors.workflows.run_events import NodeCompleted, NodeLog, NodeStarted, RunStarted
 
 RECORD = RunRecord("r", Workflow("w", (Node("a", "noop"),)), {}, 0.0)
 
@@ -72,3 +72,36 @@ def test_a_closed_pen_writes_nothing() -> None:
     assert journal.history("r") == []
     assert writer.state.seq == 1
     assert called == []
+
+
+def test_what_is_on_its_way_is_on_record() -> None:
+    """The next pen goes on from all that was handed over, whether or not it is stored."""
+    journal = open_journal()
+    first = writer_on(journal)
+    first.add(RunStarted())
+    first.commit()
+    assert writer_on(journal).state.cursor == journal.cursor == 1
+
+
+def test_secrets_are_covered_before_anybody_sees_them() -> None:
+    """In the state too, for what is in it is shown."""
+    journal = open_journal()
+    writer = writer_on(journal)
+    writer.mask.cover("hush-hush")
+    writer.add(RunStarted())
+    writer.add(NodeLog("a", 1, "info", "the word is hush-hush"))
+    writer.add(NodeCompleted("a", 1, {"out": ["hush-hush"]}))
+    writer.commit()
+    assert "hush-hush" not in repr(journal.history("r"))
+    assert "hush-hush" not in repr(writer.state)
+    assert "the word is" in repr(journal.history("r"))
+
+
+def test_each_event_has_its_own_time() -> None:
+    """That of the moment it was added, also when many are handed over together."""
+    journal, times = open_journal(), iter([1.0, 2.0, 3.0])
+    writer = RunWriter(journal, RECORD, lambda: next(times))
+    for event in (RunStarted(), NodeStarted("a"), NodeCompleted("a", 1, {})):
+        writer.add(event)
+    writer.commit()
+    assert [it.at for it in journal.history("r")] == [1.0, 2.0, 3.0]

@@ -387,6 +387,27 @@ async def test_a_run_that_was_given_up_before_it_began(bench: OpenBench, monkeyp
         await (await runtime.start(sleep())).result()
 
 
+async def test_a_start_that_crashes_is_no_concern_of_others(bench: OpenBench, story: TellStory) -> None:
+    """It is refused; the others go on as if nothing had been, and so does their supervisor."""
+
+    def trap(point: str, key: str) -> None:
+        if point == "actor.start" and key == "/runs/bad":
+            raise RuntimeError("a bug")
+
+    with armed(trap):
+        async with bench() as runtime:
+            other = await runtime.start(sleep("other"))
+            await trio.sleep(1)
+            with pytest.raises(RefusedError, match="could not be started"):
+                await runtime.start(sleep("bad"), run_id="bad")
+            await wait_all_tasks_blocked()
+            supervisor = await runtime.system.root.ask(LookUp("runs"))
+            assert supervisor is not None
+            assert supervisor.incarnation == 1
+            await other.result()
+            assert story(other) == ["run started", "a started", "a completed", "run completed"]
+
+
 async def test_nothing_starts_without_a_supervisor() -> None:
     """Runs that are not attached to a system refuse what comes."""
     journal = MemoryJournal()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, get_args
 
 import pytest
+from attrs.exceptions import FrozenInstanceError
 
-from bluev_actors.workflows.control import Action, ControlOutcome, Ruling, is_stricter, judge
+from bluev_actors.workflows.control import Action, ControlOutcome, Ruling, SignalOutcome, is_stricter, judge
 from bluev_actors.workflows.run_events import RunStatus
 
 if TYPE_CHECKING:
@@ -45,3 +46,18 @@ def test_an_outcome_says_why_it_was_refused() -> None:
     outcome = ControlOutcome("r", "w", "pause", accepted=True, status="pausing", seq=3)
     assert outcome.code is None
     assert outcome.message is None
+
+
+def test_a_signal_has_its_outcome_too() -> None:
+    """One that was taken has no code."""
+    outcome = SignalOutcome("r", "a", accepted=True)
+    assert (outcome.code, outcome.message) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "outcome", [SignalOutcome("r", "a", True), ControlOutcome("r", "w", "stop", True, "stopped", 1)]
+)  # noqa: FBT003 - by position, to see that it cannot be changed
+def test_an_outcome_cannot_be_edited(outcome: object) -> None:
+    """It is kept, sent and called back with, by several at once."""
+    with pytest.raises(FrozenInstanceError):
+        outcome.accepted = False  # type: ignore[attr-defined] # that it is refused is the point

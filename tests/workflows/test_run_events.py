@@ -5,21 +5,26 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
-from attrs import fields, has
+from attrs import NOTHING, fields, has
 from attrs.exceptions import FrozenInstanceError
 
 from bluev_actors.workflows.run_events import (
     NODE_ENDED,
     RUN_ENDED,
     TERMINAL_EVENTS,
+    Control,
     ErrorDetail,
     NodeCompleted,
     NodeProgress,
+    NodeStarted,
     NodeStatus,
+    NodeWaiting,
     RunCompleted,
     RunEvent,
     RunIdentity,
+    RunStarted,
     RunStatus,
+    RunStatusChanged,
     TerminalEvent,
 )
 
@@ -69,3 +74,21 @@ def test_defaults_are_the_common_case() -> None:
     assert ErrorDetail("code", "text") == ErrorDetail("code", "text", retryable=False, error_id=None)
     assert RunCompleted({}, {}).outputs is None
     assert RunIdentity("r", "w").inputs == {}
+
+
+def test_what_came_later_has_a_default() -> None:
+    """A record that was written before a field was there is read as if it said nothing about it."""
+    assert NodeStarted("a").opens is False
+    assert (RunStarted().queued, RunStarted().parent_run_id) == (False, None)
+    change = RunStatusChanged("paused")
+    assert (change.reason, change.mode, change.until, change.stop_at, change.by) == (None, None, None, None, None)
+    assert (NodeWaiting("a", 1).reason, NodeWaiting("a", 1).until) == (None, None)
+    assert NodeCompleted("a", 1, {}).cached is False
+    assert Control("stop", 1.0).by is None
+
+
+@pytest.mark.parametrize("cls", EVENT_CLASSES)
+def test_only_what_an_event_cannot_do_without_is_asked_for(cls: type) -> None:
+    """Fields with a default come last, so that a new one can be added."""
+    optional = [field.default is not NOTHING for field in fields(cls)]
+    assert optional == sorted(optional)

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bluev_actors.version import VERSION
 from bluev_actors.workflows.graph import Edge, Node, Workflow, WorkflowOutput
-from bluev_actors.workflows.run_events import ErrorDetail, NodeStatus, Pause
-from bluev_actors.workflows.run_state import NodeState, RunState
+from bluev_actors.workflows.run_events import ErrorDetail, NodeStatus, Pause, RunStarted, RunStatusChanged
+from bluev_actors.workflows.run_state import NodeState, RunState, apply_event
 from bluev_actors.workflows.summary import (
     MAX_ERROR_TEXT,
     MAX_PAUSES,
@@ -47,7 +48,8 @@ RUN = state_with(
 
 def test_the_whole_of_it() -> None:
     """Every field, for a run that is under way."""
-    assert summarise(RUN, GRAPH) == {
+    told = summarise(RUN, GRAPH)
+    assert told == {
         "run_id": "r",
         "workflow_id": "w",
         "state": "running",
@@ -77,7 +79,32 @@ def test_the_whole_of_it() -> None:
         "critical_path": {"nodes": ["a", "b"], "length": 2, "seconds": 9.0},
         "per_type": {"noop": {"count": 1, "seconds": 4.0}, "delay": {"count": 1, "seconds": 5.0}},
         "events_emitted": 4,
+        "outputs_bytes": told["outputs_bytes"],
+        "recovered": 0,
+        "parent_run_id": None,
+        "control_log": [],
+        "workflow_digest": GRAPH.digest,
+        "engine_version": VERSION,
     }
+    outputs = [known.outputs for known in RUN.nodes.values() if known.outputs]
+    assert told["outputs_bytes"] == sum(len(orjson.dumps(it)) for it in outputs)
+
+
+def test_who_steered_it() -> None:
+    """The newest controls, with the session that asked; what a run does by itself is none."""
+    state = RunState("r", "w")
+    events = [
+        RunStarted(),
+        RunStatusChanged("pausing", None, "checkpoint", by="alice"),
+        RunStatusChanged("paused"),
+        RunStatusChanged("running", by="bob"),
+        RunStatusChanged("stopping", by=""),
+    ]
+    for seq, event in enumerate(events, 1):
+        apply_event(state, event, seq, 1000.0 + seq)
+    told = summarise(state, GRAPH)["control_log"]
+    assert [(it["action"], it["session"]) for it in told] == [("pause", "alice"), ("resume", "bob"), ("stop", "")]
+    assert told[0]["at"] == "1970-01-01T00:16:42.000000Z"
 
 
 def test_the_summary_of_the_terminal_event_says_how_it_ends() -> None:

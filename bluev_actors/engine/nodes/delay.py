@@ -33,9 +33,9 @@ def _until_flaw(until: str) -> str | None:
 
 def _check(params: JsonObject) -> Problem | None:
     """What is left out of the params may come over a connection, what is given twice is too much in any case."""
-    if params.get("seconds") is None or params.get("until") is None:
-        return None
-    return Problem("custom_validation_failed", "a delay takes `seconds` or `until`, not both")
+    if params.keys() >= {"seconds", "until"}:
+        return Problem("custom_validation_failed", "a delay takes `seconds` or `until`, not both")
+    return None
 
 
 @node(

@@ -11,7 +11,6 @@ from bluev_actors.engine.nodes.complaints import (
     CONDITION_FAILURE,
     EXPRESSION_FAILURE,
     INPUT_FAILURE,
-    INVALID_PARAM,
     bad_input,
     listed_input,
     truth,
@@ -19,7 +18,6 @@ from bluev_actors.engine.nodes.complaints import (
 )
 from bluev_actors.engine.nodes.examples import example, step
 from bluev_actors.engine.turns import in_turns, let_go
-from bluev_actors.errors import Permanent
 from bluev_actors.workflows.kinds import Param, Port, Problem
 from bluev_actors.workflows.values import is_object, type_name
 
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from bluev_actors.workflows.values import Json, JsonObject
 
 _ITEMS: Final = Port("items", "list", description="The list.")
-_EITHER: Final = "a sort goes by `by` or by `field`, not by both"
 _RUN: Final = 5000
 """Items that are sorted at once, which takes a few milliseconds; the runs are merged in turns."""
 
@@ -75,9 +72,9 @@ def _holds(ctx: NodeContext, item: Json, index: int) -> bool:
 
 
 def _check_sort(params: JsonObject) -> Problem | None:
-    if params.get("by") is None or params.get("field") is None:
-        return None
-    return Problem("custom_validation_failed", _EITHER)
+    if params.keys() >= {"by", "field"}:
+        return Problem("custom_validation_failed", "a sort goes by `by` or by `field`, not by both")
+    return None
 
 
 @node(
@@ -98,11 +95,7 @@ def _check_sort(params: JsonObject) -> Problem | None:
     ],
     check=_check_sort,
     pure=True,
-    failures={
-        **INPUT_FAILURE,
-        **EXPRESSION_FAILURE,
-        INVALID_PARAM: "Both `by` and `field` are given.",
-    },
+    failures={**INPUT_FAILURE, **EXPRESSION_FAILURE},
     examples=[
         example(
             "sort_example",
@@ -128,12 +121,9 @@ async def sort(ctx: NodeContext, items: Json) -> JsonObject:
 
 
 def _key(ctx: NodeContext) -> Callable[[Json, int], Json]:
-    field = ctx.params.get("field")
     if ctx.params.get("by") is not None:
-        if field is not None:
-            raise Permanent(_EITHER, code=INVALID_PARAM)
         return lambda item, index: ctx.evaluate("by", item=item, index=index)
-    if field is not None:
+    if (field := ctx.params.get("field")) is not None:
         return lambda item, index: _field(item, index, field)
     return lambda item, _index: item
 

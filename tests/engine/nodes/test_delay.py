@@ -162,6 +162,27 @@ async def test_what_is_no_time_is_told(
     assert autojump_clock.current_time() == 0
 
 
+@pytest.mark.parametrize(
+    ("params", "problems"),
+    [
+        ({"seconds": 1, "until": rfc3339(1)}, [("custom_validation_failed", "nodes[0].params")]),
+        ({"seconds": "${1}", "until": "${'soon'}"}, [("custom_validation_failed", "nodes[0].params")]),
+        ({"until": "tomorrow"}, [("custom_validation_failed", "nodes[0].params.until")]),
+        ({"until": "2030-01-31T08:00:00"}, [("custom_validation_failed", "nodes[0].params.until")]),
+        ({"seconds": -1}, [("param_out_of_range", "nodes[0].params.seconds")]),
+        ({"until": rfc3339(1)}, []),
+        ({}, []),
+    ],
+)
+async def test_what_can_be_known_before_is_told_before(
+    params: dict[str, Json], problems: list[tuple[str, str]]
+) -> None:
+    """At validation; what is not there may still come over a connection."""
+    async with open_runtime() as runtime:
+        verdict = await runtime.validate(example("delays", {"it": step("delay", params)}))
+    assert [(problem.code, problem.path) for problem in verdict.errors] == problems
+
+
 def test_it_can_be_paused() -> None:
     """It is not pure, for it takes time, but it goes on where it was."""
     assert delay.kind.pausable

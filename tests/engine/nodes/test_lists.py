@@ -7,7 +7,9 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bluev_actors.engine.nodes.examples import example, step
 from bluev_actors.engine.nodes.lists import filter_, sort, split
+from bluev_actors.engine.runtime import open_runtime
 from bluev_actors.errors import ExpressionError, InvalidWorkflowError, Permanent
 
 if TYPE_CHECKING:
@@ -102,11 +104,17 @@ async def test_what_cannot_be_sorted_is_told(
     assert caught.value.code == "invalid_input"
 
 
-async def test_sort_is_by_one_thing(attempt: type[Attempt]) -> None:
-    """An expression or a field."""
-    with pytest.raises(Permanent, match="by `by` or by `field`, not by both") as caught:
-        await items_of(attempt, sort, [1], by="item", field="at")
-    assert caught.value.code == "invalid_param"
+async def test_sort_is_by_one_thing() -> None:
+    """An expression or a field; both are refused before anything runs."""
+    assert await problems_of({"by": "item", "field": "at"}) == [("custom_validation_failed", "nodes[0].params")]
+    assert await problems_of({"field": "at"}) == []
+
+
+async def problems_of(params: dict[str, Json]) -> list[tuple[str, str]]:
+    """What is wrong with a sort of these params, and where."""
+    async with open_runtime() as runtime:
+        verdict = await runtime.validate(example("sorts", {"it": step("sort", {"items": [], **params})}))
+    return [(problem.code, problem.path) for problem in verdict.errors]
 
 
 @given(st.lists(st.integers(0, 9), max_size=30), st.booleans())

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import textwrap
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,11 +14,15 @@ import trio
 from bluev_actors.engine.outside.isolated import Callee, call_here, portable, run_isolated
 from bluev_actors.engine.plain import encoded
 from bluev_actors.engine.plugins import load_nodes
-from bluev_actors.errors import NodeError, Permanent, RetryAfter
+from bluev_actors.engine.runtime import open_runtime
+from bluev_actors.errors import NodeError, Permanent, RetryAfter, RunFailedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
+
+    from bluev_actors.engine.run_handle import RunHandle
+    from bluev_actors.workflows.values import Json
 
 pytestmark = pytest.mark.usefixtures("running_clock")
 
@@ -81,6 +86,75 @@ async def test_a_worker_that_dies() -> None:
         await run_isolated(os.abort, {})
     assert (caught.value.code, caught.value.retryable) == ("worker_died", True)
     assert await run_isolated(textwrap.dedent, {"text": " x"}) == "x"
+
+
+# --- nodes that ask for it --------------------------------------------------------------------------------
+
+
+ALONE = """
+import os, signal
+from bluev_actors.engine.node_types import node
+from bluev_actors.errors import Permanent
+
+@node(isolate="process")
+def where(place: str) -> list:
+    return [place, os.getpid()]
+
+@node(isolate="process")
+def for_ever():
+    signal.pause()
+
+@node(isolate="process")
+def die():
+    os.abort()
+
+@node(isolate="process")
+def refuse():
+    raise Permanent("no", code="not_today")
+"""
+
+
+@asynccontextmanager
+async def run_of(folder: Path, kind: str, **more: Json) -> AsyncGenerator[RunHandle]:
+    """A run of one node of a type that asks for a process of its own."""
+    file = folder / "alone.py"
+    file.write_text(ALONE)
+    document = {"nodes": [{"id": "it", "type": kind, **more}], "connections": []}
+    async with open_runtime(nodes=load_nodes(str(file))) as runtime:
+        yield await runtime.start(document)
+
+
+async def test_a_node_has_a_process_of_its_own(tmp_path: Path) -> None:
+    """With its inputs, and what it returns is its output."""
+    async with run_of(tmp_path, "where", params={"place": "Oslo"}) as run:
+        place, process = (await run.result())["it"]["value"]
+    assert place == "Oslo"
+    assert process != os.getpid()
+
+
+async def test_a_stop_ends_a_node_at_once(tmp_path: Path) -> None:
+    """Though its function would never return, and has no checkpoint."""
+    async with run_of(tmp_path, "for_ever") as run:
+        await run.stop()
+        await run.when_ended()
+    assert run.state.nodes["it"].status == "cancelled"
+
+
+async def test_a_time_out_ends_a_node(tmp_path: Path) -> None:
+    """The same."""
+    async with run_of(tmp_path, "for_ever", timeout=0.2) as run:
+        with pytest.raises(RunFailedError, match="took longer than its timeout"):
+            await run.result()
+
+
+@pytest.mark.parametrize(("kind", "code"), [("die", "worker_died"), ("refuse", "not_today")])
+async def test_how_a_node_fails(tmp_path: Path, kind: str, code: str) -> None:
+    """One that takes its process along fails alone; what it raises counts as anywhere."""
+    async with run_of(tmp_path, kind) as run:
+        await run.when_ended()
+    error = run.state.nodes["it"].error
+    assert error is not None
+    assert error.code == code
 
 
 # --- who can be called ------------------------------------------------------------------------------------
