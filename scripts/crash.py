@@ -71,7 +71,8 @@ class Lap:
     name: str
     ledger: Ledger = field(factory=Ledger)
     figures: Figures = field(factory=Figures)
-    place: tuple[str, str] | None = None
+    last: Client | None = None
+    """The connection before; where it was when it was cut is where the next one goes on."""
     pending: dict[str, Event] = field(factory=dict[str, Event])
     """Requests that were sent and not answered: they are repeated in the next life."""
     sent: int = 0
@@ -124,14 +125,12 @@ class Lap:
     async def work(self, port: int) -> None:
         """Ask for this and that, until the time is up or the socket is gone."""
         try:
-            async with connected(port, self.name, self.ledger, self.place) as client:
-                try:
-                    await self.repeat(client)
-                    while not client.gone:
-                        await self.ask(client, self.request())
-                        await trio.sleep(self.dice.random() * 0.05)
-                finally:
-                    self.place = (client.greeting["epoch"], client.cursor)
+            async with connected(port, self.name, self.ledger, self.last) as client:
+                self.last = client
+                await self.repeat(client)
+                while not client.gone:
+                    await self.ask(client, self.request())
+                    await trio.sleep(self.dice.random() * 0.05)
         except* (HandshakeError, OSError):
             pass
 
@@ -220,11 +219,12 @@ class Lap:
         await process.ready()
         try:
             await self.check(process.port)
-            async with connected(process.port, self.name, self.ledger, self.place) as client:
+            async with connected(process.port, self.name, self.ledger, self.last) as client:
                 await self.repeat(client)
                 with trio.move_on_after(END_WITHIN):
                     while await self.push(client, process.port):  # noqa: ASYNC110 - it is another process that is waited for
                         await trio.sleep(0.2)
+                await trio.sleep(1.0)
             histories = await self.check(process.port)
             self.figures.problems += self.ledger.unfinished(histories)
         finally:

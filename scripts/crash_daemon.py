@@ -132,14 +132,14 @@ class Client:
 
 
 @asynccontextmanager
-async def connected(port: int, session: str, ledger: Ledger, place: tuple[str, str] | None) -> AsyncGenerator[Client]:
-    """Be connected for the block, going on from a place in the order of events.
+async def connected(port: int, session: str, ledger: Ledger, last: Client | None) -> AsyncGenerator[Client]:
+    """Be connected for the block, going on from where another connection was.
 
     Args:
         port: the daemon's.
         session: whose connection it is.
         ledger: takes what comes.
-        place: epoch and cursor of the connection before.
+        last: the connection before.
     """
     async with (
         open_websocket_url(f"ws://127.0.0.1:{port}/ws/{session}", max_message_size=2**26) as socket,
@@ -148,8 +148,9 @@ async def connected(port: int, session: str, ledger: Ledger, place: tuple[str, s
         client = Client(socket, ledger, orjson.loads(await socket.get_message()))
         client.cursor = client.greeting["cursor"]
         nursery.start_soon(client.read)
-        if place is not None:
-            await _go_on(client, place, ledger)
+        if last is not None:
+            client.cursor = last.cursor  # until it is shown what it missed
+            await _go_on(client, (last.greeting["epoch"], last.cursor), ledger)
         yield client
         nursery.cancel_scope.cancel()
 

@@ -118,6 +118,8 @@ class Ledger:
             if run_id in self.stops and last["type"] != "workflow_stopped":
                 found.append(f"{run_id} was stopped and is {last['type']}")
             found += self._unsignalled(run_id, events)
+            if missed := {event["seq"] for event in events} - set(self.events.get(run_id, ())):
+                found.append(f"{run_id}: events {sorted(missed)} were never delivered")
         return found
 
     def _unsignalled(self, run_id: str, events: Sequence[Event]) -> Iterator[str]:

@@ -23,7 +23,7 @@ from bluev_actors.protocol.messages import (
 )
 from bluev_actors.protocol.references import shorten_results
 from bluev_actors.protocol.wire_events import RESULTS_LIMIT
-from bluev_actors.workflows.run_events import RunStatus
+from bluev_actors.workflows.run_events import NodeStatus, RunStatus
 from bluev_actors.workflows.snapshot import snapshot
 from bluev_actors.workflows.times import rfc3339
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 PAGE: Final = 50
 LARGEST_PAGE: Final = 500
 RUN_STATES: Final = get_args(RunStatus)
+NODE_STATES: Final = frozenset(get_args(NodeStatus))
 
 
 @frozen
@@ -199,16 +200,25 @@ def _after(runs: list[RunHandle], place: str | None) -> list[RunHandle]:
 
 
 def _line(run: RunHandle) -> JsonObject:
-    """A run in one line."""
+    """A run in one line. Of one that ended long ago its last event says enough; there may be thousands of them."""
+    names = {"run_id": run.run_id, "workflow_id": run.workflow_id, "session_id": run.session_id}
+    summary = run.last_summary()
+    if summary is not None:
+        counts = {status: number for status, number in summary["nodes"].items() if status in NODE_STATES and number}
+        return {
+            **names,
+            "state": summary["state"],
+            "seq": summary["events_emitted"],
+            "started_at": summary["started_at"],
+            "finished_at": summary["finished_at"],
+            "nodes": {"total": summary["nodes"]["total"], **counts},
+        }
     state = run.state
-    counts = Counter(node.status for node in state.nodes.values())
     return {
-        "run_id": run.run_id,
-        "workflow_id": run.workflow_id,
-        "session_id": run.session_id,
+        **names,
         "state": state.status,
         "seq": state.seq,
         "started_at": rfc3339(state.started_at) if state.seq else None,
         "finished_at": None if state.finished_at is None else rfc3339(state.finished_at),
-        "nodes": {"total": len(run.workflow.nodes), **counts},
+        "nodes": {"total": len(run.workflow.nodes), **Counter(node.status for node in state.nodes.values())},
     }

@@ -99,6 +99,14 @@ class Journal(Protocol):
         """
         ...
 
+    def last(self, run_id: str) -> Recorded | None:
+        """The last committed event of a run; None when there is none yet, or it is no longer held.
+
+        Raises:
+            RunNotFoundError: no such run is held.
+        """
+        ...
+
     def replay(self, run_id: str) -> Sequence[Recorded]:
         """All events of a run, committed or on their way: what a new incarnation of its actor goes on from."""
         ...

@@ -24,7 +24,7 @@ from bluev_actors.errors import (
 )
 from bluev_actors.workflows.control import Action, ControlOutcome, SignalOutcome, StopMode, judge
 from bluev_actors.workflows.paths import static
-from bluev_actors.workflows.run_events import RUN_ENDED
+from bluev_actors.workflows.run_events import RUN_ENDED, TERMINAL_EVENTS
 from bluev_actors.workflows.run_state import RunState, apply
 from bluev_actors.workflows.summary import summarise
 from bluev_actors.workflows.values import find_flaw
@@ -101,6 +101,7 @@ class RunHandle:
         load: makes the desk of a run that has ended, from the journal.
         follow: starts the actor that calls the run's callbacks.
         desk: what it works with; None for one that has ended and was put away.
+        last: the last event that is stored of a run.
     """
 
     _line: RunLine
@@ -108,6 +109,7 @@ class RunHandle:
     _follow: Callable[[int], trio.Event]
     _desk: RunDesk | None = None
     ref: Ref[RunCommand] | None = None
+    _last: Callable[[str], Recorded | None] = field(default=lambda _run_id: None)
     _callbacks: trio.Event | None = None
     _begun: trio.Event = field(factory=trio.Event, init=False)
     _shown: RunState | None = field(default=None, init=False)
@@ -210,6 +212,11 @@ class RunHandle:
     def events(self, after: int = 0) -> EventReader:
         """Its events with a `seq` above `after`, up to and with the one that ends it."""
         return EventReader(self.desk.journal, self.run_id, after)
+
+    def last_summary(self) -> JsonObject | None:
+        """The summary of a run that was put away, without loading the rest of it; None for any other."""
+        last = None if self._desk is not None else self._last(self.run_id)
+        return last.event.summary if last is not None and isinstance(last.event, TERMINAL_EVENTS) else None
 
     def summary(self) -> JsonObject:
         """Its summary as it stands."""

@@ -40,7 +40,14 @@ from bluev_actors.engine.run_handle import RunHandle
 from bluev_actors.engine.run_writer import RunWriter
 from bluev_actors.engine.secrets import RunSecrets, Secrets
 from bluev_actors.engine.store.records import line_of
-from bluev_actors.errors import ActorError, ActorStoppedError, RefusedError, RunNotFoundError, StorageUnavailableError
+from bluev_actors.errors import (
+    ActorError,
+    ActorStoppedError,
+    ChildNotFoundError,
+    RefusedError,
+    RunNotFoundError,
+    StorageUnavailableError,
+)
 from bluev_actors.workflows.run_events import (
     RUN_ENDED,
     TERMINAL_EVENTS,
@@ -310,7 +317,7 @@ class Runs:
 
     def _hold(self, line: RunLine, desk: RunDesk | None = None) -> RunHandle:
         run_id = line.run_id
-        handle = RunHandle(line, self._load, lambda after: self._follow(run_id, after), desk)
+        handle = RunHandle(line, self._load, lambda after: self._follow(run_id, after), desk, last=self.journal.last)
         self._handles[run_id] = handle
         self._by_workflow.setdefault(line.workflow_id, {})[run_id] = None
         return handle
@@ -512,7 +519,8 @@ class RunsSupervisor(Supervisor[Never]):
         """A run is over, or was given up."""
         if spec.kind == "run" and self.has_ended(spec.id):
             self._runs.give_up(spec.id, exit)
-            self.forget_child(spec.id)
+            with suppress(ChildNotFoundError):  # one that could not be started at all is forgotten already
+                self.forget_child(spec.id)
 
 
 def new_run_id() -> str:

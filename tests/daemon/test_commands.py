@@ -14,7 +14,7 @@ from bluev_actors.daemon import commands
 from bluev_actors.daemon.commands import Caller
 from bluev_actors.daemon.config import Settings
 from bluev_actors.engine.limits import RuntimeLimits
-from bluev_actors.errors import ProtocolError, RefusedError, RunNotFoundError
+from bluev_actors.errors import ProtocolError, RefusedError, RunNotFoundError, StorageUnavailableError
 from bluev_actors.protocol.messages import (
     ControlWorkflow,
     ExecuteWorkflow,
@@ -211,3 +211,126 @@ async def test_why_a_signal_is_refused(workflow_id: str, node_id: str, status: s
         reply = await commands.signal(daemon.hub, ALICE, message)
         assert (reply.status, reply.code, reply.request_id) == (status, code, "s")
         assert reply.message
+
+
+# --- signals ----------------------------------------------------------------------------------------------
+
+ASKS = workflow("asks", step("a", "wait_signal", schema={"type": "boolean"}))
+
+
+async def test_a_signal_reaches_its_node() -> None:
+    """By run or by workflow; the answer has what was asked for, and comes once."""
+    async with open_daemon() as daemon:
+        run = await daemon.runtime.start(ASKS)
+        message = Signal(workflow_id="asks", node_id="a", payload=True, request_id="s")
+        reply = await commands.signal(daemon.hub, ALICE, message)
+        assert (reply.status, reply.run_id, reply.node_id, reply.request_id) == ("acknowledged", run.run_id, "a", "s")
+        again = await commands.signal(daemon.hub, ALICE, message)
+        assert (again.status, again.duplicate) == ("acknowledged", True)
+        assert await run.result() == {"a": {"payload": True}}
+        late = Signal(run_id=run.run_id, node_id="a", request_id="late")
+        assert (await commands.signal(daemon.hub, ALICE, late)).code == "run_finished"
+
+
+async def test_a_signal_that_was_refused_may_be_sent_again() -> None:
+    """Under the same id, though with another payload: nothing was done for the first."""
+    async with open_daemon() as daemon:
+        run = await daemon.runtime.start(ASKS)
+        await trio.sleep(0.1)
+        wrong = Signal(run_id=run.run_id, node_id="a", payload="yes", request_id="s")
+        reply = await commands.signal(daemon.hub, ALICE, wrong)
+        assert (reply.status, reply.code) == ("rejected", "invalid_payload")
+        right = Signal(run_id=run.run_id, node_id="a", payload=True, request_id="s")
+        assert (await commands.signal(daemon.hub, ALICE, right)).status == "acknowledged"
+        await run.result()
+
+
+# --- when nothing can be stored ---------------------------------------------------------------------------
+
+
+async def test_trouble_of_the_store_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starts, controls and signals are refused with a code of their own, and work again when it is over."""
+    async with open_daemon() as daemon:
+        run = await daemon.runtime.start(ASKS)
+        control = ControlWorkflow(run_id=run.run_id, action="pause", request_id="p")
+        given = Signal(run_id=run.run_id, node_id="a", payload=True, request_id="s")
+        with monkeypatch.context() as patch:
+            patch.setattr(daemon.runtime.journal, "trouble", "the disk is full")
+            refused = await start(daemon, ExecuteWorkflow(workflow=QUICK, request_id="e"))
+            assert isinstance(refused, WorkflowExecutionError)
+            replies = [
+                (refused.code, refused.error),
+                *[(it.code, it.message) for it in [await commands.control(daemon.hub, ALICE, control)]],
+                *[(it.code, it.message) for it in [await commands.signal(daemon.hub, ALICE, given)]],
+            ]
+            assert replies == [("storage_unavailable", "the disk is full")] * 3
+        assert isinstance(
+            await start(daemon, ExecuteWorkflow(workflow=QUICK, request_id="e")), WorkflowExecutionStarted
+        )
+        assert (await commands.control(daemon.hub, ALICE, control)).status == "acknowledged"
+        assert (await commands.signal(daemon.hub, ALICE, given)).status == "acknowledged"
+
+
+@pytest.mark.parametrize("kind", ["execute", "control", "signal"])
+async def test_a_repetition_in_trouble_is_an_answer_too(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was decided but cannot be stored is not told as done, to whomever asks."""
+    async with open_daemon() as daemon:
+        run = await daemon.runtime.start(ASKS)
+
+        async def ask() -> str | None:
+            if kind == "execute":
+                reply = await start(daemon, ExecuteWorkflow(workflow=SLOW, request_id="x"))
+                return getattr(reply, "code", None)
+            if kind == "control":
+                message = ControlWorkflow(run_id=run.run_id, action="pause", request_id="x")
+                return (await commands.control(daemon.hub, ALICE, message)).code
+            given = Signal(run_id=run.run_id, node_id="a", payload=True, request_id="x")
+            return (await commands.signal(daemon.hub, ALICE, given)).code
+
+        async def stored(_cursor: int | None = None) -> None:
+            await trio.sleep(2)
+            raise StorageUnavailableError("the disk is full")
+
+        assert await ask() is None
+        with monkeypatch.context() as patch:
+            patch.setattr(daemon.runtime.journal, "stored", stored)
+            assert await ask() == "storage_unavailable"
+        assert await ask() is None
+
+
+# --- answers that were lost -------------------------------------------------------------------------------
+
+
+async def test_a_start_whose_answer_was_lost_finds_its_run() -> None:
+    """The id of a run follows from the request's own, so that a repetition starts nothing, even if nobody remembers."""
+    async with open_daemon() as daemon:
+        message = ExecuteWorkflow(workflow=SLOW, request_id="one")
+        run_id = commands.run_id_for(daemon.hub, ALICE, message)
+        assert run_id == commands.run_id_for(daemon.hub, ALICE, message)
+        first = await daemon.runtime.start(SLOW, run_id=run_id)
+        reply = await commands.execute(daemon.hub, ALICE, message, run_id)
+        assert isinstance(reply, WorkflowExecutionStarted)
+        assert (reply.run_id, reply.duplicate, reply.seq) == (first.run_id, True, 1)
+        assert len(daemon.runtime.list_runs()) == 1
+
+
+async def test_run_ids_differ_where_requests_do() -> None:
+    """By session and by request; who gives no id gets a new one each time."""
+    async with open_daemon() as daemon:
+        asked = [
+            commands.run_id_for(daemon.hub, caller, ExecuteWorkflow(workflow=SLOW, request_id=request_id))
+            for caller in (ALICE, Caller("bob"))
+            for request_id in ("one", "two", None, None)
+        ]
+        assert len(set(asked)) == len(asked)
+        assert all(it.startswith("run-") for it in asked)
+
+
+async def test_a_stored_workflow_is_started_by_its_name() -> None:
+    """And one that is not stored is told as such; an empty document is a wrong one, and no name."""
+    async with open_daemon() as daemon:
+        await daemon.runtime.documents.put("quick", QUICK)
+        reply = await start(daemon, ExecuteWorkflow(workflow_id="quick"))
+        assert isinstance(reply, WorkflowExecutionStarted)
+        assert await daemon.runtime.find(run_id=reply.run_id).result() == {"a": {"value": 1}}
+        assert isinstance(await start(daemon, ExecuteWorkflow(workflow={})), WorkflowValidationError)

@@ -10,7 +10,9 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert asdict(RuntimeLimits()) == {
         "active_runs": 1_000,
         "queued_runs": 10_000,
-        "kept_runs": 1_000,
+        "kept_runs": 10_000,
+        "kept_for": 30 * 24 * 3600.0,
+        "cache_ttl": 7 * 24 * 3600.0,
         "history": 100_000,
         "nodes": 100_000,
         "connections": 1_000_000,

@@ -425,7 +425,7 @@ async def test_a_long_list_is_looked_through_in_turns(bench: OpenBench) -> None:
 async def test_who_says_that_it_waits_has_no_outputs(bench: OpenBench) -> None:
     """What a function returns may be a word to its run; only a value is held against the declared outputs."""
 
-    @node(outputs=[Port("payload")])
+    @node("it", outputs=[Port("payload")])
     async def asks() -> Waits:
         return Waits(3, default="nobody")
 
@@ -436,7 +436,7 @@ async def test_who_says_that_it_waits_has_no_outputs(bench: OpenBench) -> None:
 async def test_a_plain_function_may_wait_for_a_signal(bench: OpenBench, running_clock: MockClock) -> None:
     """As one that is async."""
 
-    @node(outputs=[Port("payload")])
+    @node("it", outputs=[Port("payload")])
     def asks() -> Waits:
         return Waits(0, default="nobody")
 

@@ -13,6 +13,8 @@ from bluev_actors.engine.limits import RuntimeLimits
 from bluev_actors.engine.node_types import node
 from bluev_actors.engine.nodes.examples import example, step
 from bluev_actors.engine.poison import CLEAN, CRASHES
+from bluev_actors.engine.store.folder import JOURNAL
+from bluev_actors.engine.store.sqlite_journal import SqliteJournal
 from bluev_actors.engine.store.store_writer import StoreWriter
 from bluev_actors.errors import (
     NodeError,
@@ -308,6 +310,41 @@ async def test_times_go_on_with_what_is_left(house: OpenHouse) -> None:
         assert trio.current_time() == pytest.approx(40)
 
 
+@pytest.mark.parametrize(("limit", "code"), [("timeout", "timeout"), ("total_timeout", "total_timeout")])
+async def test_an_attempt_goes_on_with_its_time(house: OpenHouse, limit: str, code: str) -> None:
+    """It has what it had left by the last thing that is on record; what the daemon was down counts for nothing."""
+    doc = example("w", {"a": step("solid", {"seconds": 1000}, **{limit: 30}), "b": step("delay", {"seconds": 6})})
+    async with house(solid) as runtime:
+        await runtime.start(doc)
+        await trio.sleep(8)
+    await trio.sleep(500)
+    async with house(solid) as runtime:
+        run = the_run(runtime)
+        await run.when_ended()
+        error = run.state.node("a").error
+        assert error is not None
+        assert error.code == code
+        assert trio.current_time() == pytest.approx(508 + 30 - 6)
+
+
+async def test_a_retry_that_is_overdue_comes_at_once(house: OpenHouse) -> None:
+    """Its wall time came while the daemon was down."""
+    begun: list[float] = []
+
+    @node
+    async def broken() -> None:
+        begun.append(trio.current_time())
+        raise NodeError("not yet")
+
+    async with house(broken) as runtime:
+        await runtime.start(one("broken", retry={"max_attempts": 2, "initial": 20, "backoff": "fixed"}))
+        await trio.sleep(1)
+    await trio.sleep(500)
+    async with house(broken) as runtime:
+        await the_run(runtime).when_ended()
+    assert begun == [0, pytest.approx(501)]
+
+
 async def test_a_signal_is_kept_for_the_next_process(house: OpenHouse) -> None:
     """What was acknowledged is not lost."""
     async with house() as runtime:
@@ -348,6 +385,75 @@ async def test_after_a_crash_it_goes_on_too(house: OpenHouse, pull_the_plug: Pul
             assert await run.result() == expected
             assert run.state.attempts == 3
             story(run)
+
+
+async def test_what_is_inside_goes_on_too(house: OpenHouse, pull_the_plug: PullThePlug, story: TellStory) -> None:
+    """In a map, a loop and a workflow in a workflow: what had completed there is not run again, what was at work is."""
+    body = {"nodes": [{"id": "x", "type": "solid", "params": {"seconds": 4}}], "connections": []}
+    doc = example(
+        "w",
+        {
+            "map": step("map", {"items": [1, 2, 3], "workflow": body, "max_concurrency": 1}),
+            "loop": step("loop", {"count": 2, "workflow": body}),
+            "sub": step("sub_workflow", {"workflow": body}),
+        },
+    )
+    async with house(solid) as runtime:
+        await runtime.start(doc)
+        await trio.sleep(6)
+        folder = pull_the_plug()
+        await the_run(runtime).stop()
+    async with house(solid, folder=folder) as runtime:
+        run = the_run(runtime)
+        await run.result()
+        told = story(run)
+    again = sorted(line for line in told if line.endswith("started again"))
+    assert again == ["loop started again", "loop[1]/x started again", "map started again", "map[1]/x started again"]
+    inside = ["loop[0]/x", "loop[1]/x", "map[0]/x", "map[1]/x", "map[2]/x", "sub/x"]
+    assert sorted(line.split()[0] for line in told if "/x completed" in line) == inside
+
+
+async def test_a_run_keeps_its_workflow(house: OpenHouse) -> None:
+    """Whatever becomes of the stored ones it was made of."""
+
+    def stored(value: int) -> JsonObject:
+        nodes = {"wait": step("delay", {"seconds": 5}), "v": step("constant", {"value": value})}
+        return {**example("part", nodes, "wait.done -> v.after"), "outputs": {"v": {"node": "v", "output": "value"}}}
+
+    async with house() as runtime:
+        await runtime.documents.put("part", stored(1))
+        await runtime.start(one("sub_workflow", {"workflow": "part"}))
+        await trio.sleep(1)
+        await runtime.documents.put("part", stored(2))
+    async with house() as runtime:
+        assert await the_run(runtime).result() == {"a": {"v": 1}}
+        assert await (await runtime.start(one("sub_workflow", {"workflow": "part"}))).result() == {"a": {"v": 2}}
+
+
+@pytest.mark.usefixtures("running_clock")
+async def test_a_copy_goes_on_from_its_own_time(house: OpenHouse, tmp_path: Path) -> None:
+    """A node that completed after the copy was made runs again there, under the same key; documents are in it, too."""
+    keys, begun = list[str](), trio.Event()
+
+    @node
+    async def pays(ctx: NodeContext) -> None:
+        keys.append(ctx.idempotency_key)
+        begun.set()
+        await trio.sleep(0.2)
+
+    async with house(pays) as runtime:
+        await runtime.documents.put("kept", sleep("kept"))
+        run = await runtime.start(one("pays"), run_id="run-1")
+        await begun.wait()
+        journal = runtime.journal
+        assert isinstance(journal, SqliteJournal)
+        await journal.backup(tmp_path / "copy" / JOURNAL)
+        await run.result()
+    async with house(pays, folder=tmp_path / "copy") as runtime:
+        await runtime.find(run_id="run-1").result()
+        assert runtime.documents.workflow("kept")["id"] == "kept"
+    assert len(keys) == 2
+    assert len({*keys}) == 1
 
 
 async def test_at_most_once(house: OpenHouse, pull_the_plug: PullThePlug) -> None:
@@ -408,6 +514,49 @@ async def test_a_polite_end_is_no_crash(house: OpenHouse) -> None:
         await the_run(runtime).result()
 
 
+async def test_of_several_suspects_each_runs_alone(
+    house: OpenHouse, pull_the_plug: PullThePlug, story: TellStory
+) -> None:
+    """After three crashes the nodes that were in flight start one by one, and nothing else before them."""
+    nodes = {"a": step("solid"), "b": step("solid", {"seconds": 5}), "c": step("solid", {"seconds": 1})}
+    async with house(solid) as runtime:
+        await runtime.start(example("w", nodes, "b.done -> c.after"))
+        await trio.sleep(1)
+        folder = pull_the_plug()
+        await the_run(runtime).stop()
+    for _ in range(CRASHES - 1):
+        async with house(solid, folder=folder) as runtime:
+            await wait_all_tasks_blocked()
+            assert len(the_run(runtime).state.in_flight) == 2
+            await runtime.journal.stored()
+            folder = pull_the_plug(folder)
+            await the_run(runtime).stop()
+    async with house(solid, folder=folder) as runtime:
+        run, began = the_run(runtime), trio.current_time()
+        await run.result()
+        assert trio.current_time() == pytest.approx(began + 16)
+        assert story(run)[-7:] == [
+            "a started again", "a completed", "b started again", "b completed",
+            "c started", "c completed", "run completed",
+        ]  # fmt: skip
+
+
+async def test_who_does_not_obey_a_drain_is_no_suspect(house: OpenHouse) -> None:
+    """A process that was ended in good order has not crashed, even if a node did not end when it was told to."""
+
+    @node
+    async def stubborn() -> None:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(20)
+
+    for _ in range(CRASHES + 2):
+        async with house(stubborn) as runtime:
+            if not runtime.list_runs():
+                await runtime.start({**one("stubborn"), "settings": {"grace": 1}})
+            await trio.sleep(1)
+            assert the_run(runtime).state.node("a").status == "running"
+
+
 # --- what cannot go on ------------------------------------------------------------------------------------
 
 
@@ -419,7 +568,7 @@ async def test_a_type_that_is_gone(house: OpenHouse, story: TellStory) -> None:
         await trio.sleep(1)
     async with house() as runtime:
         run = runtime.find(run_id="run-1")
-        with pytest.raises(RunFailedError, match="not accepted any more"):
+        with pytest.raises(RunFailedError, match='not accepted any more: there is no node type "solid"'):
             await run.result()
         assert run.state.error is not None
         assert run.state.error.code == "recovery_failed"
@@ -570,6 +719,24 @@ async def test_a_node_with_effects_waits_for_the_disk(house: OpenHouse, disk: Di
         assert began["acts"] >= 2
         started = next(it for it in run.history() if it.event == NodeStarted("e"))
         assert began["acts"] >= started.at - EPOCH + 2
+
+
+async def test_a_callback_is_called_when_it_is_on_the_disk(house: OpenHouse, disk: Disk) -> None:
+    """What it is told of cannot be taken back."""
+    heard: dict[str, float] = {}
+
+    def hears(name: str) -> Callable[..., None]:
+        return lambda *_, **__: heard.update({name: trio.current_time()})
+
+    names = {"NodeStarted": "node_start", "NodeCompleted": "node_complete", "RunCompleted": "workflow_complete"}
+    async with house() as runtime:
+        disk.seconds = 2
+        run = await runtime.start(sleep(seconds=1), callbacks={name: hears(name) for name in names.values()})
+        await run.result()
+        await wait_all_tasks_blocked()
+        at = {names.get(type(it.event).__name__): it.at - EPOCH for it in run.history()}
+    assert {*heard} == {*names.values()}
+    assert all(heard[name] >= at[name] + 2 for name in heard)
 
 
 async def test_an_answer_is_on_the_disk(house: OpenHouse, disk: Disk, pull_the_plug: PullThePlug) -> None:

@@ -119,15 +119,16 @@ def test_a_start_after_a_pause() -> None:
 
 def test_promises_that_are_not_kept() -> None:
     """A stop that did not stop, a signal that is not in its node, a run that never ends."""
-    ledger = told()
+    ledger = told(*story())
     control = {"type": "control_workflow", "action": "stop"}
     ledger.answer(control, {"type": "workflow_control_response", "status": "acknowledged", "run_id": RUN, "seq": 2})
     assert ledger.unfinished({RUN: story()}) == [f"{RUN} was stopped and is workflow_completed"]
-    ledger = told()
+    ledger = told(*story())
     signal = {"type": "signal", "node_id": "a", "payload": 7}
     ledger.answer(signal, {"type": "signal_response", "status": "acknowledged", "run_id": RUN})
     assert ledger.unfinished({RUN: story()}) == [f"{RUN}: a was given 7 and has None"]
-    assert "never came to its end" in told().unfinished({RUN: story()[:3]})[0]
+    assert "never came to its end" in told(*story()).unfinished({RUN: story()[:3]})[0]
+    assert told(*story()[:2]).unfinished({RUN: story()}) == [f"{RUN}: events [3, 4] were never delivered"]
 
 
 def test_a_request_that_acted_twice() -> None:

@@ -56,7 +56,7 @@ def test_a_signal_has_its_outcome_too() -> None:
 
 @pytest.mark.parametrize(
     "outcome", [SignalOutcome("r", "a", True), ControlOutcome("r", "w", "stop", True, "stopped", 1)]
-)  # noqa: FBT003 - by position, to see that it cannot be changed
+)
 def test_an_outcome_cannot_be_edited(outcome: object) -> None:
     """It is kept, sent and called back with, by several at once."""
     with pytest.raises(FrozenInstanceError):

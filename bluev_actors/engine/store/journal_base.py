@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from bluev_actors.engine.store.audience import Audience, Readers
+from bluev_actors.errors import HistoryExpiredError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,18 @@ class JournalBase(ABC):
     def cursor(self) -> int:
         """The place of the last committed event in the global order; 0 before the first."""
         return self._ledger.cursor
+
+    def last(self, run_id: str) -> Recorded | None:
+        """The last committed event of a run."""
+        committed = self._ledger.log_of(run_id).committed
+        try:
+            return next(iter(self.history(run_id, committed - 1, 1)), None) if committed else None
+        except HistoryExpiredError:
+            return None
+
+    @abstractmethod
+    def history(self, run_id: str, after: int = 0, limit: int | None = None) -> Sequence[Recorded]:
+        """The committed events of a run with a `seq` above `after`, at most `limit`."""
 
     def has_ended(self, run_id: str) -> bool:
         """Whether the run's terminal event is committed."""

@@ -212,7 +212,7 @@ async def _opened(folder: Path, few: int) -> AsyncGenerator[SqliteJournal]:
 
 
 @given(st.sampled_from([1, 10, 1_000]), OPERATIONS)
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=25)
 async def test_a_journal_is_what_its_model_is(few: int, operations: list[Operation]) -> None:
     """Through restarts, crashes of the process and of the actor, and failing commits."""
     fate = _Fate()
