@@ -20,7 +20,7 @@ from bluev_actors.engine.outcome import BodyEnd, Failed
 from bluev_actors.engine.ready import Gate, ReadyNodes
 from bluev_actors.engine.scopes import Opening, Scope
 from bluev_actors.workflows import paths
-from bluev_actors.workflows.frontier import Frontier, Start, Step
+from bluev_actors.workflows.frontier import Frontier, Step
 from bluev_actors.workflows.graph import DONE, ERROR, Node, PauseMode
 from bluev_actors.workflows.interface import body_inputs
 from bluev_actors.workflows.retry import delay, may_retry
@@ -343,16 +343,15 @@ class Flow:
 
     def _follow(self, scope: Scope, steps: list[Step]) -> None:
         """Take the steps that follow from an end, and those that follow from what is on record already."""
-        for step in steps:  # it grows on the way
-            known = self.state.nodes.get(scope.prefix + step.node_id)
-            if isinstance(step, Start):
-                node = scope.workflow.by_id[step.node_id]
+        for node, reason in steps:  # it grows on the way
+            known = self.state.nodes.get(scope.prefix + node.id)
+            if reason is None:
                 if known is None:
                     self._ready.add(scope, node)
                 else:
                     steps += self._take_up(scope, node, known)
             elif known is None and not self._is_doomed(scope):
-                self._writer.add(NodeSkipped(scope.prefix + step.node_id, step.reason))
+                self._writer.add(NodeSkipped(scope.prefix + node.id, reason))
 
     def _take_up(self, scope: Scope, node: Node, known: NodeState) -> list[Step]:
         """Go on with a node that something is on record about.

@@ -7,48 +7,23 @@ with the cause. When all edges into a node are settled, the node's trigger rule 
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from attrs import define, frozen
+from bluev_actors.workflows.graph import Node
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
-    from bluev_actors.workflows.graph import Node, TriggerRule, Workflow
+    from bluev_actors.workflows.graph import TriggerRule, Workflow
     from bluev_actors.workflows.kinds import Kinds
 
 FAILURES: Final = frozenset({"failed", "upstream_failed", "stopped", "fail_fast"})
 """Causes of a dead edge that the rules count as a failure."""
 
+Step: TypeAlias = tuple[Node, str | None]
+"""A node that may start, or will not run, for a reason."""
 
-@frozen
-class Start:
-    """The node may start."""
-
-    node_id: str
-
-
-@frozen
-class Skip:
-    """The node will not run, for `reason`."""
-
-    node_id: str
-    reason: str
-
-
-Step: TypeAlias = Start | Skip
-
-
-@define
-class _Tally:
-    """What has arrived at one node."""
-
-    rule: TriggerRule
-    open_edges: int
-    delivered: int = 0
-    failed: bool = False
-    cause: str | None = None
+_FAILED: Final = "upstream_failed"
 
 
 class Frontier:
@@ -60,16 +35,21 @@ class Frontier:
     """
 
     def __init__(self, workflow: Workflow, kinds: Kinds) -> None:
-        self._workflow = workflow
-        self._tallies = {
-            node.id: _Tally(_rule(node, kinds), len(workflow.incoming[node.id])) for node in workflow.nodes
-        }
+        self._nodes = workflow.nodes
+        self._kinds = kinds
+        self._places = workflow.places
+        self._leads_to = workflow.leads_to
+        self._open = [len(edges) for edges in workflow.incoming.values()]
+        """By the places of nodes: how many of the edges into them are not settled."""
+        self._dead: dict[int, int] = {}
+        self._causes: dict[int, str] = {}
+        self._incoming = workflow.incoming
         self.unsettled = len(workflow.nodes)
         """How many nodes have not ended."""
 
     def open(self) -> list[Step]:
         """The steps of a fresh run: the nodes that nothing leads to."""
-        return self._follow(node.id for node in self._workflow.nodes if not self._workflow.incoming[node.id])
+        return self._decide([place for place, edges in enumerate(self._incoming.values()) if not edges])
 
     def settle(self, node_id: str, produced: Collection[str], cause: str) -> list[Step]:
         """Note that a node has ended.
@@ -82,37 +62,47 @@ class Frontier:
         Returns:
             What follows from it, skipped nodes and what follows from them included, in the graph's order.
         """
-        return self._follow(self._settle_edges(node_id, produced, cause))
+        decided: list[int] = []
+        self._settle_edges(self._places[node_id], produced, cause, decided)
+        return self._decide(decided) if decided else []
 
-    def _settle_edges(self, node_id: str, produced: Collection[str], cause: str) -> Iterable[str]:
+    def _settle_edges(self, place: int, produced: Collection[str], cause: str, decided: list[int]) -> None:
         self.unsettled -= 1
-        for edge in self._workflow.outgoing[node_id]:
-            tally = self._tallies[edge.to_node]
-            tally.open_edges -= 1
-            if edge.from_output in produced:
-                tally.delivered += 1
-            else:
-                _note_dead(tally, cause)
-            if not tally.open_edges:
-                yield edge.to_node
+        open_edges = self._open
+        each = iter(self._leads_to[place])
+        for output, there in zip(each, each, strict=True):
+            if output not in produced:
+                self._note_dead(there, cause)
+            open_edges[there] -= 1
+            if not open_edges[there]:
+                decided.append(there)
 
-    def _follow(self, decided: Iterable[str]) -> list[Step]:
+    def _note_dead(self, place: int, cause: str) -> None:
+        self._dead[place] = self._dead.get(place, 0) + 1
+        if cause in FAILURES:
+            self._causes[place] = _FAILED
+        else:
+            self._causes.setdefault(place, cause)
+
+    def _decide(self, decided: list[int]) -> list[Step]:
         steps: list[Step] = []
-        queue = deque(decided)
-        while queue:
-            step = self._decide(queue.popleft())
-            steps.append(step)
-            if isinstance(step, Skip):
-                queue.extend(self._settle_edges(step.node_id, (), step.reason))
+        for place in decided:  # it grows on the way
+            reason = self._reason_to_skip(place)
+            steps.append((self._nodes[place], reason))
+            if reason is not None:
+                self._settle_edges(place, (), reason, decided)
         return steps
 
-    def _decide(self, node_id: str) -> Step:
-        if self._workflow.by_id[node_id].disabled:
-            return Skip(node_id, "disabled")
-        tally = self._tallies[node_id]
-        if fires(tally.rule, tally.delivered, failed=tally.failed, dead=tally.cause is not None):
-            return Start(node_id)
-        return Skip(node_id, _skip_reason(tally))
+    def _reason_to_skip(self, place: int) -> str | None:
+        node, cause = self._nodes[place], self._causes.get(place)
+        if node.disabled:
+            return "disabled"
+        rule = _rule(node, self._kinds)
+        if cause is None and rule == "all_success":
+            return None
+        delivered = len(self._incoming[node.id]) - self._dead.get(place, 0)
+        runs = fires(rule, delivered, failed=cause == _FAILED, dead=cause is not None)
+        return None if runs else cause or "trigger_rule"
 
 
 def fires(rule: TriggerRule, delivered: int, *, failed: bool, dead: bool) -> bool:
@@ -142,15 +132,3 @@ def _rule(node: Node, kinds: Kinds) -> TriggerRule:
         return node.trigger_rule
     # A run whose node types are gone is loaded too, to be failed.
     return kinds[node.type].trigger_rule if node.type in kinds else "all_success"
-
-
-def _note_dead(tally: _Tally, cause: str) -> None:
-    if cause in FAILURES:
-        tally.failed = True
-        tally.cause = "upstream_failed"
-    elif tally.cause is None:
-        tally.cause = cause
-
-
-def _skip_reason(tally: _Tally) -> str:
-    return tally.cause or "trigger_rule"

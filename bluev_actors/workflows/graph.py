@@ -169,6 +169,23 @@ class Workflow:
                     order.append(edge.to_node)
         return tuple(order)
 
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The place of each node in `nodes`, by its id."""
+        return {node.id: place for place, node in enumerate(self.nodes)}
+
+    @cached_property
+    def leads_to(self) -> list[tuple[Any, ...]]:
+        """Where the edges out of each node lead, by its place: an output, the place of a node, an output, and so on.
+
+        It is walked for every node of every run, so it holds nothing that has to be looked up.
+        """
+        places = self.places
+        leads: list[list[Any]] = [[] for _ in self.nodes]
+        for edge in self.edges:
+            leads[places[edge.from_node]] += (edge.from_output, places[edge.to_node])
+        return [tuple(each) for each in leads]
+
     def graph_of(self, node_id: str) -> Workflow:
         """The graph that a node stands in: this one or a body in it, by the node's full id.
 

@@ -20,6 +20,7 @@ from bluev_actors.errors import (
     RunFailedError,
     RunNotFoundError,
     RunStoppedError,
+    StorageUnavailableError,
 )
 from bluev_actors.workflows.run_events import RunStatusChanged
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from bluev_actors.engine.context import NodeContext
     from bluev_actors.engine.run_desk import RunDesk
     from bluev_actors.engine.runtime import Runtime
+    from bluev_actors.workflows.control import ControlOutcome
     from bluev_actors.workflows.run_events import Recorded
     from bluev_actors.workflows.values import JsonObject
     from tests.engine.conftest import OpenBench
@@ -292,3 +294,74 @@ async def test_a_node_may_steer_its_own_run(bench: OpenBench) -> None:
         assert handles[0].state.nodes["a"].outputs == {"value": "a pausing"}
         await handles[0].resume()
         await handles[0].result()
+
+
+async def test_it_tells_what_it_is_and_what_is_on_record(bench: OpenBench) -> None:
+    """In memory they are the same; who has ended has so at once, also for those who wait."""
+    async with bench() as runtime:
+        run = await runtime.start(SLEEP, run_id="run-1", session_id="session", principal="anna")
+        assert (run.status, run.ended, run.accepted_at) == ("running", False, runtime.now())
+        await run.pause("drain", by="anna")
+        assert run.status == run.state.status == "pausing"
+        assert [(it.action, it.by) for it in run.state.controls] == [("pause", "anna")]
+        await run.resume(by="bob")
+        with trio.move_on_after(1):
+            await run.when_ended()
+        assert not run.ended
+        await run.when_ended()
+        assert (run.status, run.ended) == ("completed", True)
+        await run.when_ended()
+        assert [(it.action, it.by) for it in run.state.controls] == [("pause", "anna"), ("resume", "bob")]
+
+
+async def test_who_asks_hears_what_was_decided(bench: OpenBench) -> None:
+    """Before the call returns, and once for each call; what is refused because the run has ended is heard by nobody."""
+    async with bench() as runtime:
+        run = await runtime.start(SLEEP)
+        heard: list[ControlOutcome] = []
+        answers = [
+            await run.pause(heard=heard.append),
+            await run.pause(heard=heard.append),
+            await run.resume(heard=heard.append),
+            await run.stop(heard=heard.append),
+        ]
+        assert heard == answers
+        assert [it.action for it in heard] == ["pause", "pause", "resume", "stop"]
+        await run.when_ended()
+        await wait_all_tasks_blocked()
+        heard.clear()
+        assert (await run.pause(heard=heard.append)).code == "run_finished"
+        assert heard == []
+        assert (await run.stop(heard=heard.append)).accepted
+        assert len(heard) == 1
+
+
+async def test_a_run_is_put_away_only_when_it_has_ended(bench: OpenBench) -> None:
+    """What a live run works with stays; what an ended one had is loaded again when somebody looks."""
+    async with bench() as runtime:
+        run = await runtime.start(SLEEP)
+        desk = run.desk
+        run.put_away()
+        assert run.desk is desk
+        await run.result()
+        await wait_all_tasks_blocked()
+        run.put_away()
+        run.put_away()
+        assert (run.status, run.ended) == ("completed", True)
+        assert (await run.resume()).code == "run_finished"
+        assert run.desk is not desk
+        assert await run.result() == {"b": {"out": None}}
+        assert run.summary()["state"] == "completed"
+
+
+async def test_no_control_is_taken_that_cannot_be_stored(bench: OpenBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is refused before the run hears of it."""
+    async with bench() as runtime:
+        run = await runtime.start(SLEEP)
+        with monkeypatch.context() as patch:
+            patch.setattr(runtime.journal, "trouble", "the disk is full")
+            for control in (run.pause, run.resume, run.stop):
+                with pytest.raises(StorageUnavailableError, match="the disk is full"):
+                    await control()
+        assert run.status == "running"
+        await run.result()

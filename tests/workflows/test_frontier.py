@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluev_actors.workflows.frontier import Frontier, Skip, Start, Step, fires
+from bluev_actors.workflows.frontier import Frontier, Step, fires
 from bluev_actors.workflows.graph import Edge, Node, TriggerRule, Workflow
 from bluev_actors.workflows.kinds import NodeKind
 
@@ -99,13 +99,13 @@ def test_every_node_is_decided_once_and_rightly(workflow: Workflow, data: st.Dat
     outcomes = {node.id: data.draw(st.sampled_from(OUTCOMES)) for node in workflow.nodes}
     frontier = Frontier(workflow, KINDS)
     steps: list[Step] = list(frontier.open())
-    running = [step.node_id for step in steps if isinstance(step, Start)]
+    running = [node.id for node, reason in steps if reason is None]
     while running:
         node_id = running.pop(data.draw(st.integers(0, len(running) - 1)))
         new = frontier.settle(node_id, *produced(outcomes[node_id]))
-        running += [step.node_id for step in new if isinstance(step, Start)]
+        running += [node.id for node, reason in new if reason is None]
         steps += new
-    decided = {step.node_id: "start" if isinstance(step, Start) else step.reason for step in steps}
+    decided = {node.id: reason or "start" for node, reason in steps}
     assert len(steps) == len(decided) == len(workflow.nodes)
     assert frontier.unsettled == 0
     expected = naive(workflow, outcomes)
@@ -120,13 +120,12 @@ def test_nothing_starts_before_what_it_waits_for(workflow: Workflow) -> None:
     ended: set[str] = set()
     steps = list(frontier.open())
     while steps:
-        step = steps.pop(0)
-        assert {edge.from_node for edge in workflow.incoming[step.node_id]} <= ended | {
-            later.node_id for later in steps if isinstance(later, Skip)
-        }
-        ended.add(step.node_id)
-        if isinstance(step, Start):
-            steps += frontier.settle(step.node_id, *produced("completed"))
+        node, reason = steps.pop(0)
+        skipped = {later.id for later, why in steps if why is not None}
+        assert {edge.from_node for edge in workflow.incoming[node.id]} <= ended | skipped
+        ended.add(node.id)
+        if reason is None:
+            steps += frontier.settle(node.id, *produced("completed"))
 
 
 @pytest.mark.parametrize(
