@@ -76,11 +76,12 @@ def _nature(kind: JsonObject) -> str:
 
 
 def _sections(kind: JsonObject) -> Iterator[tuple[str, str]]:
-    yield "Inputs", _members(kind["inputs"], free=kind["free_inputs"], side="inputs")
+    yield "Inputs", _members(kind["inputs"], _others(kind, "inputs") if kind["free_inputs"] or kind["body"] else "")
     cases = [param["name"] for param in kind["params"] if "names_outputs" in param]
-    yield "Outputs", _members(kind["outputs"], free=kind["free_outputs"] and not cases, side="outputs")
+    more = kind["free_outputs"] and not cases
+    yield "Outputs", _members(kind["outputs"], _others(kind, "outputs") if more else "")
     if kind["params"]:
-        yield "Params", _members(kind["params"], free=False, side="params")
+        yield "Params", _members(kind["params"])
     yield "Errors", _failures(kind["failures"])
     yield "When it is paused, tried again, or the daemon dies", _conduct(kind["conduct"])
     for number, example in enumerate(kind["examples"], 1):
@@ -88,12 +89,16 @@ def _sections(kind: JsonObject) -> Iterator[tuple[str, str]]:
         yield title, f"```json\n{json.dumps(example, indent=2, ensure_ascii=False)}\n```\n"
 
 
-def _members(members: list[JsonObject], *, free: bool, side: str) -> str:
+def _others(kind: JsonObject, side: str) -> str:
+    """What the ports are called that the kind does not name itself."""
+    also = " other" if kind[side] else ""
+    return f"The{also} {side} that its body declares.\n" if kind["body"] else f"Any{also} {side} by any name.\n"
+
+
+def _members(members: list[JsonObject], others: str = "") -> str:
     table = "".join(_row(member) for member in members)
     head = f"| name | type | | meaning |\n|---|---|---|---|\n{table}" if members else ""
-    more = f"Any other {side} by any name." if members else f"Any {side} by any name."
-    parts = [part for part in (head, f"{more}\n" if free else "") if part]
-    return "\n".join(parts) or "None.\n"
+    return "\n".join(part for part in (head, others) if part) or "None.\n"
 
 
 def _row(member: JsonObject) -> str:

@@ -76,7 +76,16 @@ async def execute(hub: Hub, caller: Caller, message: ExecuteWorkflow, run_id: st
     async def act(remember: Remember[Start]) -> Start:
         return await _start(hub, caller, message, run_id, remember)
 
-    return await hub.once.answer(caller.session_id, message, act)
+    try:
+        return await hub.once.answer(caller.session_id, message, act)
+    except StorageUnavailableError as error:
+        return _not_started(hub, message, error)
+
+
+def _not_started(hub: Hub, message: ExecuteWorkflow, error: BluevError) -> WorkflowExecutionError:
+    return WorkflowExecutionError(
+        timestamp=hub.timestamp(), request_id=message.request_id, error=str(error), code=error.code
+    )
 
 
 def run_id_for(hub: Hub, caller: Caller, message: ExecuteWorkflow) -> str:
@@ -108,10 +117,8 @@ async def _start(hub: Hub, caller: Caller, message: ExecuteWorkflow, run_id: str
         return WorkflowValidationError(
             timestamp=hub.timestamp(), request_id=message.request_id, errors=_as_json(error.problems)
         )
-    except (RefusedError, StorageUnavailableError) as error:
-        return WorkflowExecutionError(
-            timestamp=hub.timestamp(), request_id=message.request_id, error=str(error), code=error.code
-        )
+    except RefusedError as error:
+        return _not_started(hub, message, error)
     return first_event(hub, run, message.request_id)
 
 
@@ -185,7 +192,10 @@ async def control(hub: Hub, caller: Caller, message: ControlWorkflow) -> Workflo
     async def act(remember: Remember[WorkflowControlResponse]) -> WorkflowControlResponse:
         return await _control(hub, caller, message, remember)
 
-    return await hub.once.answer(caller.session_id, message, act)
+    try:
+        return await hub.once.answer(caller.session_id, message, act)
+    except StorageUnavailableError as error:
+        return _refusal(hub, message, "rejected", error)
 
 
 async def _control(
@@ -200,7 +210,7 @@ async def _control(
         return _outcome(hub, message, await _steer(run, message, caller.session_id, heard))
     except RunNotFoundError as error:
         return _refusal(hub, message, "not_found", error)
-    except (RefusedError, StorageUnavailableError) as error:
+    except RefusedError as error:
         return _refusal(hub, message, "rejected", error)
 
 
@@ -252,7 +262,10 @@ async def signal(hub: Hub, caller: Caller, message: Signal) -> SignalResponse:
     async def act(remember: Remember[SignalResponse]) -> SignalResponse:
         return await _signal(hub, message, remember)
 
-    return await hub.once.answer(caller.session_id, message, act)
+    try:
+        return await hub.once.answer(caller.session_id, message, act)
+    except StorageUnavailableError as error:
+        return _unsignalled(hub, message, "rejected", error)
 
 
 async def _signal(hub: Hub, message: Signal, remember: Remember[SignalResponse]) -> SignalResponse:
@@ -264,7 +277,7 @@ async def _signal(hub: Hub, message: Signal, remember: Remember[SignalResponse])
         return _signalled(hub, message, await run.signal(message.node_id, message.payload, heard=heard))
     except RunNotFoundError as error:
         return _unsignalled(hub, message, "not_found", error)
-    except (RefusedError, StorageUnavailableError) as error:
+    except RefusedError as error:
         return _unsignalled(hub, message, "rejected", error)
 
 

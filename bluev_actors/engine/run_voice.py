@@ -61,8 +61,6 @@ class RunVoice:
 
     def say(self, event: NodeLog | NodeEmitted) -> None:
         """Record a line or a named event; beyond the limit of a node one last line says so."""
-        if self._writer.state.ended:
-            return
         self._lines[event.node_id] += 1
         excess = self._lines[event.node_id] - self._desk.limits.log_lines
         if excess > 1:
@@ -77,8 +75,10 @@ class RunVoice:
         self._write(line)
 
     def _write(self, event: NodeLog | NodeEmitted) -> None:
-        self._writer.add(event)
-        self._writer.commit()
+        """Record it, unless the run has ended: its last event stays the last."""
+        if not self._writer.state.ended:
+            self._writer.add(event)
+            self._writer.commit()
 
     def show_progress(self, progress: NodeProgress) -> None:
         """Show how far a node is: at once when nothing was shown lately, else with the next round."""

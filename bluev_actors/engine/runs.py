@@ -470,7 +470,7 @@ class Runs:
         if handle is None or handle.ended:
             return
         if self.suspended:
-            self.journal.note(run_id, CLEAN, handle.desk.writer.state.seq if handle.desk.writer else 0)
+            self._note_clean(handle)
         else:
             self._fail(handle, f"its actor could not be kept alive: {exit_}")
 
@@ -492,8 +492,15 @@ class Runs:
                 for handle in self._at_work():
                     if handle.ref is not None:
                         await handle.ref.stopped()
+        for handle in self._at_work():  # who would not end is no suspect because of that
+            self._note_clean(handle)
         with suppress(StorageUnavailableError):
             await self.journal.stored()
+
+    def _note_clean(self, handle: RunHandle) -> None:
+        """Say that the run was left on purpose, so that what is in flight is not taken for the cause of a crash."""
+        if handle.desk.writer is not None:
+            self.journal.note(handle.run_id, CLEAN, handle.desk.writer.state.seq)
 
     def _at_work(self) -> list[RunHandle]:
         return [handle for handle in self._handles.values() if handle.ref is not None and not handle.ended]

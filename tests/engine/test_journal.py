@@ -464,6 +464,17 @@ async def test_a_request_is_not_inherited(journal: Journal) -> None:
     assert journal.find_request("me", "1") is None
 
 
+async def test_an_answer_belongs_to_one_run(journal: Journal) -> None:
+    """The newest that is kept for a request; that the run of an older one goes does not touch it."""
+    newest = Answered(b"", {"n": 2}, "s")
+    journal.remember_request("me", "1", Answered(b"", {"n": 1}, "r"))
+    journal.remember_request("me", "1", newest)
+    journal.forget_run("r")
+    assert journal.find_request("me", "1") == newest
+    await journal.stored()
+    assert journal.find_request("me", "1") == newest
+
+
 async def test_outputs_are_cached(journal: Journal) -> None:
     """Until they expire, and as they were put there."""
     outputs = {"out": [1]}

@@ -179,6 +179,20 @@ async def test_its_clock_stands_still_in_a_pause(bench: OpenBench, crashes: bool
         assert 2 - 0.02 <= used_after_the_pause <= 3 + 0.02
 
 
+async def test_a_pause_that_is_withdrawn_took_nothing_of_its_time(bench: OpenBench) -> None:
+    """While what is inside still finishes, the node stays open, its clock stands still, and a resume lets it run."""
+    async with bench(work) as runtime:
+        run = await runtime.start(each(2, body(seconds=6), max_concurrency=1, then={"timeout": 8}))
+        await trio.sleep(1)
+        await run.pause("drain")
+        await trio.sleep(3)
+        assert (run.state.status, list(run.state.open)) == ("pausing", ["each"])
+        await run.resume()
+        with pytest.raises(RunFailedError, match="took longer than its timeout"):
+            await run.result()
+        assert trio.current_time() == pytest.approx(8 + 3)
+
+
 async def test_a_failure_inside_is_one_of_the_node(bench: OpenBench) -> None:
     """The others are cancelled, and the error says which item it was."""
 

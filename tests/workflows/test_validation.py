@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bluev_actors.testing.documents import chain, step, workflow
 from bluev_actors.testing.strategies import json_objects, json_values, mutated, workflow_documents
-from bluev_actors.workflows.frontier import Frontier, Skip
+from bluev_actors.workflows.frontier import Frontier
 from bluev_actors.workflows.graph import Edge, Node, RetryPolicy, Settings, WorkflowInput, WorkflowOutput
 from bluev_actors.workflows.problems import PROBLEM_CODES, WARNING_CODES
 from bluev_actors.workflows.validation import GraphLimits, Verdict, parse_workflow
@@ -145,9 +145,9 @@ def test_right_documents_are_accepted(kinds: dict[str, NodeKind], document: Json
     frontier = Frontier(verdict.workflow, kinds)
     steps = frontier.open()
     while steps:
-        each = steps.pop()
-        assert not isinstance(each, Skip)
-        steps += frontier.settle(each.node_id, ("out", "value", "done"), "branch")
+        node, reason = steps.pop()
+        assert reason is None
+        steps += frontier.settle(node.id, ("out", "value", "done"), "branch")
     assert frontier.unsettled == 0
 
 

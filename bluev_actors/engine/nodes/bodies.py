@@ -31,7 +31,10 @@ MAX_ITEMS: Final = 100_000
 """Items that one `map` may have."""
 
 _WORKFLOW: Final = Param(
-    BODY, syntax="workflow", description="The graph that is run: as it stands, or the name of one of `workflows`."
+    BODY,
+    syntax="workflow",
+    description="The graph that is run: as it stands, or the name of one of the document's `workflows` "
+    "or of a stored workflow.",
 )
 
 

@@ -42,7 +42,13 @@ def _check(params: JsonObject) -> Problem | None:
     inputs=[IN],
     outputs=[OUT],
     params=[
-        Param("seconds", "number", required=False, minimum=0, description="How long to wait, in seconds."),
+        Param(
+            "seconds",
+            "number",
+            required=False,
+            minimum=0,
+            description="How long to wait, in seconds. An input of this name beats it.",
+        ),
         Param(
             "until",
             "string",
@@ -54,7 +60,9 @@ def _check(params: JsonObject) -> Problem | None:
     check=_check,
     free_outputs=True,
     pausable=True,
-    failures={INVALID_PARAM: "There is neither `seconds` nor `until`, or both, or not as they have to be."},
+    failures={
+        INVALID_PARAM: "Neither `seconds` nor `until` is given, or both are, or what an input gives for one is no time."
+    },
     conduct=Conduct(
         pause="The clock of `seconds` stands still; at the resume the node waits for what was left. "
         "`until` is a time of day and comes all the same.",

@@ -41,7 +41,7 @@ def _schema_flaw(schema: Json) -> str | None:
             required=False,
             check=_schema_flaw,
             description="A JSON Schema that a payload has to fit; a signal with another one is rejected. "
-            "References, `patternProperties` and `uniqueItems` are not for use here.",
+            "References, `patternProperties` and `uniqueItems` cannot be used.",
         ),
     ],
     pausable=True,

@@ -36,7 +36,8 @@ class RequestShelf:
     def forget_run(self, run_id: str) -> None:
         """Drop the answers about a run."""
         for key in self._by_run.pop(run_id, ()):
-            self._answers.pop(key, None)
+            if key in self._answers and self._answers[key].run_id == run_id:
+                del self._answers[key]
 
 
 @define

@@ -186,6 +186,7 @@ class _World:
             await journal.stored()
             self._settle()
             await trio.sleep(10)
+            self.fate.failures = 0
         return act in ("crash", "reopen")
 
     def _settle(self) -> None:
