@@ -797,9 +797,9 @@ class Flow:
         self._cut_adrift("")
         self._cancel(self.state.in_flight, "stopped")
 
-    def suspend(self) -> None:
-        """Start nothing more, and write nothing of it: the next process goes on."""
-        self._suspended = True
+    def suspend(self, *, over: bool = False) -> None:
+        """Start nothing more, and write nothing of it; `over`: go on with it."""
+        self._suspended = not over
 
     def _cancel(self, node_ids: Iterable[str], cause: Cause) -> None:
         for node_id in node_ids:

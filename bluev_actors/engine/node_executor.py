@@ -95,10 +95,10 @@ class NodeExecutor(Actor[Never]):
             raise passing from None
 
     async def _timed_attempt(self, timeout: float) -> Outcome:
-        with trio.move_on_after(timeout) as self._scope:
-            return await self._attempt()
-        message = f"took longer than its {self._timeout_code.replace('_', ' ')}"
-        return Failed(ErrorDetail(self._timeout_code, message, retryable=self._timeout_code == "timeout"))
+        if timeout > 0:  # else the attempts before have used up what there was for all of them
+            with trio.move_on_after(timeout) as self._scope:
+                return await self._attempt()
+        return too_late(self._timeout_code)
 
     async def _attempt(self) -> Outcome:
         self._prepare(self.context)
@@ -199,6 +199,12 @@ class NodeExecutor(Actor[Never]):
         text = self.context.mask("".join(traceback.format_exception(error)))
         _log.error("node %r failed, error_id=%s\n%s", where, error_id, text)
         return error_id
+
+
+def too_late(code: str) -> Failed:
+    """The outcome of an attempt that took too long: by its own limit, or by that of all attempts together."""
+    message = f"took longer than its {code.replace('_', ' ')}"
+    return Failed(ErrorDetail(code, message, retryable=code == "timeout"))
 
 
 def _refuse(flaw: str | None) -> None:

@@ -1,19 +1,21 @@
 """Finds the node that takes the process down with it: a run whose daemon dies again and again is not started for ever.
 
-After three crashes with nothing new recorded between them, the nodes that were in flight are suspects. One alone is
-guilty; of several each runs by itself, and the one in flight at the next crash is. Pure: the run's notes in, a verdict
-out.
+After three crashes with nothing new recorded between them, the nodes that were in flight are suspects. One alone, in
+the whole process, is guilty; of several each runs by itself, and the one in flight at the next crash is. Pure but for
+the `Bench`, which lets one suspicious run after the other try its nodes.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from attrs import frozen
+from attrs import Factory, define, frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping
 
+    from bluev_actors.workflows.kinds import NodeKind
     from bluev_actors.workflows.run_state import RunState
     from bluev_actors.workflows.values import Json
 
@@ -25,6 +27,11 @@ CRASHES: Final = 3
 """So many crashes of the process, with nothing new between them, make the nodes in flight suspects."""
 
 
+def may_kill(kind: NodeKind) -> bool:
+    """Whether code of this kind could take its process down; that of ours which stays inside cannot."""
+    return kind.outside or kind.source != "built-in"
+
+
 @frozen
 class Suspicion:
     """What is known of the crashes of one run.
@@ -33,12 +40,14 @@ class Suspicion:
         news: the last event of the run that was new, by its `seq`.
         crashes: how often the process died since then.
         alone: the suspect that was started by itself.
+        marks: stands for the checkpoints that the suspects had; another one is news, too.
         poisoned: the node that is found guilty now.
     """
 
     news: int = 0
     crashes: int = 0
     alone: str | None = None
+    marks: int = 0
     poisoned: str | None = None
 
     @property
@@ -48,30 +57,60 @@ class Suspicion:
 
     def as_note(self) -> Json:
         """What to keep of it."""
-        return {"news": self.news, "crashes": self.crashes, "alone": self.alone}
+        return {"news": self.news, "crashes": self.crashes, "alone": self.alone, "marks": self.marks}
 
     def watching(self, node_id: str | None) -> Suspicion:
         """The same, when `node_id` is the one that runs by itself."""
-        return Suspicion(self.news, self.crashes, node_id)
+        return Suspicion(self.news, self.crashes, node_id, self.marks)
 
 
-def suspect(notes: Mapping[str, Json], state: RunState) -> Suspicion:
+def suspect(
+    notes: Mapping[str, Json], state: RunState, suspects: Collection[str], marks: int = 0, *, others: int = 0
+) -> Suspicion:
     """Judge a run that is found as it was when the process ended.
 
     Args:
         notes: what the run has noted.
         state: the run, replayed.
+        suspects: its nodes in flight that could have killed the process.
+        marks: stands for the checkpoints of these nodes.
+        others: how many such nodes there were in other runs.
     """
     known = _read(notes.get(NOTE))
-    if notes.get(CLEAN) == state.seq or not state.in_flight:
+    if notes.get(CLEAN) == state.seq or not suspects:
         return Suspicion(state.news)
-    if known.alone is not None and known.alone in state.in_flight:
+    if known.alone is not None and known.alone in suspects:
         return Suspicion(state.news, poisoned=known.alone)
-    crashes = known.crashes + 1 if known.news == state.news else 1
-    if crashes >= CRASHES and len(state.in_flight) == 1:
-        return Suspicion(state.news, poisoned=next(iter(state.in_flight)))
-    return Suspicion(state.news, crashes)
+    again = known.news == state.news and known.marks == marks
+    crashes = known.crashes + 1 if again else 1
+    if crashes >= CRASHES and len(suspects) == 1 and not others:
+        return Suspicion(state.news, poisoned=next(iter(suspects)))
+    return Suspicion(state.news, crashes, marks=marks)
 
 
 def _read(note: Json) -> Suspicion:
     return Suspicion(**note) if isinstance(note, dict) else Suspicion()
+
+
+@define
+class Bench:
+    """Where suspicious runs wait until it is their turn to try their nodes, one run after the other."""
+
+    _waiting: deque[tuple[str, Callable[[], None]]] = Factory(deque["tuple[str, Callable[[], None]]"])
+
+    def take_seat(self, run_id: str, call: Callable[[], None]) -> bool:
+        """Sit down; whether it is this run's turn already, else it is called.
+
+        Args:
+            run_id: the run.
+            call: tells it that its turn has come.
+        """
+        self._waiting.append((run_id, call))
+        return self._waiting[0][0] == run_id
+
+    def leave(self, run_id: str) -> None:
+        """The run has tried its nodes, or has ended: the next one's turn has come."""
+        was_first = bool(self._waiting) and self._waiting[0][0] == run_id
+        self._waiting = deque(it for it in self._waiting if it[0] != run_id)
+        if was_first and self._waiting:
+            self._waiting[0][1]()

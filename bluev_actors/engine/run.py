@@ -15,6 +15,7 @@ from collections import deque
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Final, cast
+from zlib import crc32
 
 import trio
 
@@ -23,11 +24,14 @@ from bluev_actors.actors.restart import RestartWindow
 from bluev_actors.engine.clocks import Clocks, TimeLimit
 from bluev_actors.engine.crew import Crew
 from bluev_actors.engine.flow import Effects, Flow, Round
+from bluev_actors.engine.node_executor import too_late
 from bluev_actors.engine.node_job import make_executor
 from bluev_actors.engine.outcome import Failed, Opens, Succeeded, Waits
-from bluev_actors.engine.poison import NOTE, Suspicion, suspect
+from bluev_actors.engine.plain import encoded
+from bluev_actors.engine.poison import NOTE, Suspicion, may_kill, suspect
 from bluev_actors.engine.run_commands import (
     Begin,
+    CallUp,
     CancelNodes,
     GateOpened,
     GoOn,
@@ -91,6 +95,7 @@ class Run(Supervisor[RunCommand]):
         self._going_on = False
         self._given: list[str] = []
         self._limited: set[str] = set()
+        self._on_record = bool(self._writer.state.seq)
         self._stored: deque[list[NodeStarted]] = deque()
         self._timers = Timers(self.start_child, self.cancel_child)
         self._crew = Crew(
@@ -127,6 +132,7 @@ class Run(Supervisor[RunCommand]):
     async def on_stop(self, exit: Exit) -> None:  # noqa: ARG002 - the hook's own signature
         """Put the pen down, so that nothing left of this incarnation can write beside the next."""
         self._writer.closed = True
+        self._desk.bench.leave(self._desk.record.run_id)
         if self._gate is not None:
             self._gate.close()
 
@@ -142,23 +148,54 @@ class Run(Supervisor[RunCommand]):
                 self._restore_clock(node_id, as_of)
         poisoned = () if suspicion.poisoned is None else (suspicion.poisoned,)
         self._flow.recover(one_at_a_time=suspicion.one_at_a_time, poisoned=poisoned)
+        if suspicion.one_at_a_time and not self._may_try():
+            self._flow.suspend()
         self._note_crashes(suspicion)
         self._arm_pause_ends()
+        self._arm_waits()
+        if self.state.status == "running":
+            self._deliver_signals()
+
+    def _arm_waits(self) -> None:
+        """Set the clocks of the nodes that wait, with what is left of them."""
         for node_id, node in self.state.nodes.items():
             left = self.state.seconds_left(node_id, self._desk.now())
             if node.status == "retrying":
                 self._arm_clock(f"retry/{node_id}", left)
-            elif node.status == "waiting" and node.next_at is not None:
-                self._arm_clock(f"wait/{node_id}", left)
-        if self.state.status == "running":
-            self._deliver_signals()
+            elif node.status == "waiting":
+                self._limit_node_without_task(node_id)
+                if node.next_at is not None:
+                    self._arm_clock(f"wait/{node_id}", left)
+        if self.state.status != "running":
+            for node_id in self._limited:
+                self._clocks.stop(node_id)
+
+    def _may_try(self) -> bool:
+        """Whether the nodes that are suspected of killing the process may be tried now; other runs may be before."""
+        if self.state.status != "running":
+            return True
+        return self._desk.bench.take_seat(self._desk.record.run_id, self._call_up)
 
     def _suspect(self) -> Suspicion:
         """What is to be thought of the nodes in flight, when it was the process that crashed and not this actor."""
         if not self._desk.found:
             return Suspicion()
         self._desk.found = False
-        return suspect(self._desk.journal.notes(self._desk.record.run_id), self.state)
+        journal, run_id = self._desk.journal, self._desk.record.run_id
+        suspects = [it for it in self.state.in_flight if may_kill(self._flow.kind(it))]
+        kept = {node_id: journal.checkpoint(run_id, node_id) for node_id in suspects}
+        marks = crc32(encoded(kept))
+        return suspect(journal.notes(run_id), self.state, suspects, marks, others=self._desk.other_suspects)
+
+    def _call_up(self) -> None:
+        self.ref.tell(CallUp(), urgent=True)
+
+    @handles
+    async def call_up(self, _message: CallUp) -> None:
+        """It is this run's turn to try the nodes that are suspected of killing the process."""
+        if not self._suspended:
+            self._flow.suspend(over=True)
+            self._go_on()
 
     def _restore_clock(self, node_id: str, as_of: float) -> None:
         state, node = self.state, self.state.nodes[node_id]
@@ -196,6 +233,8 @@ class Run(Supervisor[RunCommand]):
         effects = self._flow.go_on()
         if self._flow.suspect != suspect:
             self._note_crashes(Suspicion(self.state.news, 1))
+            if self._flow.suspect is None:
+                self._desk.bench.leave(self._desk.record.run_id)
         ahead, launches = self._sorted(effects.launches)
         self._commit(launches)
         self._launch(ahead)
@@ -230,15 +269,17 @@ class Run(Supervisor[RunCommand]):
     @handles
     async def stored(self, _message: Stored) -> None:
         """Launch the nodes whose start is on record."""
+        self._on_record = True
         while self._stored:
             self._launch(self._stored.popleft())
 
     def _sorted(self, launches: list[NodeStarted]) -> tuple[list[NodeStarted], list[NodeStarted]]:
         """Those that may go ahead of the disk, and the others.
 
-        What is pure has no effect, and what it gives out is stored after its own start; so only showing it waits.
+        What is pure has no effect, and what it gives out is stored after its own start; so only showing it waits. But a
+        run that is not on record itself starts nothing, for it may yet be refused.
         """
-        if not self._desk.journal.durable:
+        if not self._desk.journal.durable or not self._on_record:
             return [], launches
         ahead: list[NodeStarted] = []
         behind: list[NodeStarted] = []
@@ -282,9 +323,10 @@ class Run(Supervisor[RunCommand]):
             self._go_on()
 
     def _launch_executor(self, started: NodeStarted) -> None:
-        limit = self._clocks.start(started.node_id, self._flow.node(started.node_id), started.attempt)
         if started.opens:
-            self._limit_open_node(started.node_id, limit)
+            limit = self._limit_node_without_task(started.node_id)
+        else:
+            limit = self._clocks.start(started.node_id, self._flow.node(started.node_id), started.attempt)
         if self._crew.go_on(started.node_id):
             return
         executor = make_executor(self._desk, self._flow, started, self._voice, limit)
@@ -293,11 +335,13 @@ class Run(Supervisor[RunCommand]):
         else:
             self._crew.put_to_work(executor)
 
-    def _limit_open_node(self, node_id: str, limit: TimeLimit) -> None:
+    def _limit_node_without_task(self, node_id: str) -> TimeLimit:
         """A node without a task has no cancel scope that could end it in time; a timer of the run does."""
+        limit = self._clocks.start(node_id, self._flow.node(node_id), self.state.nodes[node_id].attempt)
         if limit.seconds is not None:
             self._limited.add(node_id)
             self._arm_clock(f"{limit.code}/{node_id}", limit.seconds)
+        return limit
 
     def _open_round(self, round_: Round) -> None:
         """Call an open node again, now that its body has ended for what it opened."""
@@ -394,6 +438,7 @@ class Run(Supervisor[RunCommand]):
         self._waits.keep(node_id, waits)
         if waits.seconds is not None:
             self._arm_clock(f"wait/{node_id}", waits.seconds)
+        self._limit_node_without_task(node_id)
         if self.state.status == "running":
             self._deliver(node_id)
 
@@ -438,7 +483,7 @@ class Run(Supervisor[RunCommand]):
     def _deliver(self, node_id: str) -> None:
         signal = self._waits.next_signal(node_id)
         if signal is not None:
-            self._timers.disarm_one(f"wait/{node_id}")
+            self._end_wait(node_id)
             self._flow.signalled(node_id, signal[0])
             self._given.append(node_id)
 
@@ -447,7 +492,12 @@ class Run(Supervisor[RunCommand]):
         for node_id in [n for n, it in self.state.nodes.items() if it.status == "waiting"]:
             self._deliver(node_id)
 
+    def _end_wait(self, node_id: str) -> float:
+        self._timers.disarm_one(f"wait/{node_id}")
+        return self._stop_clock(node_id)
+
     def _wait_over(self, node_id: str) -> None:
+        self._end_wait(node_id)
         waits = self._waits.of(node_id)
         if waits is None or waits.default is NOTHING:
             self._flow.wait_over(node_id)
@@ -475,6 +525,8 @@ class Run(Supervisor[RunCommand]):
                 self._flow.delay_over(node_id)
             case "wait":
                 self._wait_over(node_id)
+            case "timeout" | "total_timeout" if self.state.node(node_id).status == "waiting":
+                self._flow.failed(node_id, too_late(family), self._end_wait(node_id))
             case "timeout" | "total_timeout":
                 self._flow.time_out(node_id, family)
             case _:
@@ -575,7 +627,7 @@ class Run(Supervisor[RunCommand]):
     def _hold(self) -> None:
         """The clocks of the run stand still; those of the pause begin."""
         self._timers.hold()
-        for node_id in self.state.open:
+        for node_id in self._limited:
             self._clocks.stop(node_id)
         self._arm_pause_ends()
 
@@ -595,11 +647,10 @@ class Run(Supervisor[RunCommand]):
         return outcome
 
     def _resume(self, message: ResumeRun, reason: str | None = None) -> ControlOutcome:
-        withdrawn = list(self.state.open)
         self._timers.disarm("pause-")
         self._flow.resume(reason, by=None if reason else message.by)
         outcome = self._outcome("resume", "do", message.heard)
-        for node_id in withdrawn:
+        for node_id in self._limited:
             self._clocks.start(node_id, self._flow.node(node_id), self.state.nodes[node_id].attempt)
         self._timers.release()
         self._flow.gate_opened()

@@ -97,6 +97,11 @@ class Stored:
 
 
 @frozen
+class CallUp:
+    """It is this run's turn to try the nodes that are suspected of killing the process."""
+
+
+@frozen
 class GoOn:
     """A run's word to itself: something has ended, or is due."""
 
@@ -112,5 +117,5 @@ class GateOpened:
 
 
 _Asked: TypeAlias = PauseRun | ResumeRun | StopRun | SignalRun
-_ToItself: TypeAlias = RunInline | GoOn | Stored | CancelNodes | GateOpened
+_ToItself: TypeAlias = CallUp | RunInline | GoOn | Stored | CancelNodes | GateOpened
 RunCommand: TypeAlias = Begin | SuspendRun | _Asked | _ToItself

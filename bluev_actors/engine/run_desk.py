@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from attrs import Factory, define
 
 from bluev_actors.engine.outside.outside import Outside
+from bluev_actors.engine.poison import Bench
 from bluev_actors.engine.secrets import RunSecrets, Secrets
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class RunDesk:
         reused: the outputs of nodes that an earlier run has done already.
         writer: the pen of the living incarnation; None before the first.
         exceptions: what nodes that failed for good had raised, for callbacks in process.
+        other_suspects: how many nodes of other runs could have killed the process that it is taken up from.
+        bench: where suspicious runs wait for each other.
         found: it was taken up from a journal of an earlier process, and no incarnation has looked at it yet.
     """
 
@@ -68,3 +71,5 @@ class RunDesk:
     writer: RunWriter | None = None
     exceptions: dict[str, BaseException] = Factory(dict[str, BaseException])
     found: bool = False
+    other_suspects: int = 0
+    bench: Bench = Factory(Bench)

@@ -193,6 +193,13 @@ class RunHandle:
         """Take the desk of a run that goes on."""
         self._desk = desk
 
+    def replayed(self) -> RunState:
+        """The state of a run whose actor has not begun yet, from the journal."""
+        state = RunState(self.run_id, self.workflow_id)
+        for recorded in self.desk.journal.replay(self.run_id):
+            apply(state, recorded)
+        return state
+
     def put_away(self) -> None:
         """Forget what can be loaded again, once the run has ended and nobody is at work on it."""
         if self._desk is not None and self.ended:

@@ -32,7 +32,7 @@ from bluev_actors.engine.callbacks import Callback, CallbackReader, check_name
 from bluev_actors.engine.ending import fail_run
 from bluev_actors.engine.event_reader import EventReader
 from bluev_actors.engine.outside.outside import Outside
-from bluev_actors.engine.poison import CLEAN
+from bluev_actors.engine.poison import CLEAN, Bench, may_kill
 from bluev_actors.engine.run import Run
 from bluev_actors.engine.run_commands import Begin, SuspendRun
 from bluev_actors.engine.run_desk import RunDesk
@@ -48,6 +48,7 @@ from bluev_actors.errors import (
     RunNotFoundError,
     StorageUnavailableError,
 )
+from bluev_actors.workflows import paths
 from bluev_actors.workflows.run_events import (
     RUN_ENDED,
     TERMINAL_EVENTS,
@@ -129,6 +130,7 @@ class Runs:
     _shelf: deque[RunHandle] = Factory(deque[RunHandle])
     _retained_at: float = -math.inf
     _taking_up: bool = False
+    _bench: Bench = Factory(Bench)
     _numbers: count[int] = Factory(count)
 
     def spec(self) -> ChildSpec:
@@ -145,12 +147,27 @@ class Runs:
     async def take_up(self) -> None:
         """Go on with what the journal of an earlier process holds; a run that cannot go on has failed."""
         self._taking_up = True  # and nobody is let in before all that wait stand in their places
-        for handle in [it for line in self.journal.held() if (it := self._find_again(line)) is not None]:
+        live = [handle for line in self.journal.held() if (handle := self._find_again(line)) is not None]
+        self._count_suspects(live)
+        for handle in live:
             await self._take_up_one(handle)
         self._taking_up = False
         self._admit()
         self._retain()
         await trio.lowlevel.checkpoint()
+
+    def _count_suspects(self, live: Sequence[RunHandle]) -> None:
+        """Tell each run how many nodes of the others could have killed the process."""
+        suspects = {handle.run_id: self._suspects_of(handle) for handle in live}
+        for handle in live:
+            handle.desk.other_suspects = sum(suspects.values()) - suspects[handle.run_id]
+
+    def _suspects_of(self, handle: RunHandle) -> int:
+        state, workflow = handle.replayed(), handle.workflow
+        if self.journal.notes(handle.run_id).get(CLEAN) == state.seq:
+            return 0
+        types = [workflow.graph_of(node_id).by_id[paths.own(node_id)].type for node_id in state.in_flight]
+        return sum(name not in self.catalogue or may_kill(self.catalogue[name].kind) for name in types)
 
     async def _take_up_one(self, handle: RunHandle) -> None:
         verdict = self.check(handle.desk.record)
@@ -343,6 +360,7 @@ class Runs:
             admission=self.admission,
             cache=self.cache,
             outside=self.outside,
+            bench=self._bench,
         )
 
     async def _start_actor(self, handle: RunHandle, *, queued: bool) -> None:

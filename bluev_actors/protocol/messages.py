@@ -472,6 +472,7 @@ class WorkflowExecutionStarted(RunMessage):
         state: `queued` when the run has to wait for its turn.
         warnings: what validation found worth a look.
         duplicate: true when this answers a repeated request.
+        parent_run_id: the earlier run that this one runs parts of again.
     """
 
     type: ClassVar[str] = "workflow_execution_started"
@@ -479,6 +480,7 @@ class WorkflowExecutionStarted(RunMessage):
     state: RunStatus | None = None
     warnings: tuple[JsonObject, ...] | None = None
     duplicate: bool | None = None
+    parent_run_id: str | None = None
 
 
 @frozen(kw_only=True)
@@ -567,12 +569,18 @@ class WorkflowStatusUpdate(RunMessage):
         state: the new state.
         reason: why, where it helps.
         mode: of `pausing` and `paused`: the pause's mode.
+        until: of a pause: when the run goes on by itself (RFC 3339).
+        stop_at: of a pause: when the run is stopped if it is still paused (RFC 3339).
+        by: the session that asked for it; absent when the run does it by itself.
     """
 
     type: ClassVar[str] = "workflow_status_update"
     state: RunStatus
     reason: str | None = None
     mode: PauseMode | None = None
+    until: str | None = None
+    stop_at: str | None = None
+    by: str | None = None
 
 
 @frozen(kw_only=True)

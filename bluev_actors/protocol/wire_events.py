@@ -179,6 +179,10 @@ def _status(frame: _Frame, status: NodeStatus, node_id: str, attempt: int, **mor
     return NodeStatusUpdate(**frame.stamp, node_id=node_id, attempt=attempt, status=status, path=path, **more)
 
 
+def _time(seconds: float | None) -> str | None:
+    return None if seconds is None else rfc3339(seconds)
+
+
 def _path(node_id: str) -> tuple[str | int, ...] | None:
     """The parts of an id inside a body; None outside of bodies, where they would say nothing new."""
     return tuple(paths.split(node_id)) if "/" in node_id else None
@@ -195,11 +199,20 @@ def _error(error: ErrorDetail) -> dict[str, Any]:
 
 def _run_started(event: RunStarted, frame: _Frame) -> RunEventMessage:
     state: RunStatus | None = "queued" if event.queued else None
-    return WorkflowExecutionStarted(**frame.stamp, state=state, warnings=event.warnings or None)
+    warnings = event.warnings or None
+    return WorkflowExecutionStarted(**frame.stamp, state=state, warnings=warnings, parent_run_id=event.parent_run_id)
 
 
 def _run_status(event: RunStatusChanged, frame: _Frame) -> RunEventMessage:
-    return WorkflowStatusUpdate(**frame.stamp, state=event.status, reason=event.reason, mode=event.mode)
+    return WorkflowStatusUpdate(
+        **frame.stamp,
+        state=event.status,
+        reason=event.reason,
+        mode=event.mode,
+        until=_time(event.until),
+        stop_at=_time(event.stop_at),
+        by=event.by,
+    )
 
 
 def _run_completed(event: RunCompleted, frame: _Frame) -> RunEventMessage:
@@ -236,8 +249,7 @@ def _node_retrying(event: NodeRetrying, frame: _Frame) -> RunEventMessage:
 
 
 def _node_waiting(event: NodeWaiting, frame: _Frame) -> RunEventMessage:
-    next_at = None if event.until is None else rfc3339(event.until)
-    return _status(frame, "waiting", event.node_id, event.attempt, reason=event.reason, next_at=next_at)
+    return _status(frame, "waiting", event.node_id, event.attempt, reason=event.reason, next_at=_time(event.until))
 
 
 def _node_paused(event: NodePaused, frame: _Frame) -> RunEventMessage:
@@ -297,6 +309,10 @@ _TO_MESSAGE: Final[dict[type[RunEvent], Callable[[Any, _Frame], RunEventMessage]
 # --- from messages ----------------------------------------------------------------------------------------
 
 
+def _seconds(time: str | None) -> float | None:
+    return None if time is None else from_rfc3339(time)
+
+
 def _detail(message: NodeStatusUpdate | WorkflowFailed) -> ErrorDetail:
     detail = message.error_detail or {}
     return ErrorDetail(
@@ -325,8 +341,16 @@ def _to_retrying(message: NodeStatusUpdate) -> RunEvent:
 
 
 def _to_waiting(message: NodeStatusUpdate) -> RunEvent:
-    until = None if message.next_at is None else from_rfc3339(message.next_at)
-    return NodeWaiting(message.node_id, message.attempt, message.reason, until)
+    return NodeWaiting(message.node_id, message.attempt, message.reason, _seconds(message.next_at))
+
+
+def _to_run_started(message: WorkflowExecutionStarted) -> RunEvent:
+    return RunStarted(message.state == "queued", message.warnings or (), message.parent_run_id)
+
+
+def _to_run_status(message: WorkflowStatusUpdate) -> RunEvent:
+    until, stop_at = _seconds(message.until), _seconds(message.stop_at)
+    return RunStatusChanged(message.state, message.reason, message.mode, until, stop_at, message.by)
 
 
 _FROM_STATUS: Final[dict[str, Callable[[NodeStatusUpdate], RunEvent]]] = {
@@ -341,13 +365,13 @@ _FROM_STATUS: Final[dict[str, Callable[[NodeStatusUpdate], RunEvent]]] = {
 }
 
 _FROM_MESSAGE: Final[dict[type[RunMessage], Callable[[Any], RunEvent]]] = {
-    WorkflowExecutionStarted: lambda message: RunStarted(message.state == "queued", message.warnings or ()),
+    WorkflowExecutionStarted: _to_run_started,
     NodeStatusUpdate: lambda message: _FROM_STATUS[message.status](message),
     NodeLogMessage: lambda message: NodeLog(
         message.node_id, message.attempt, message.level, message.message, message.code
     ),
     NodeEventMessage: lambda message: NodeEmitted(message.node_id, message.attempt, message.name, message.data),
-    WorkflowStatusUpdate: lambda message: RunStatusChanged(message.state, message.reason, message.mode),
+    WorkflowStatusUpdate: _to_run_status,
     WorkflowCompleted: lambda message: RunCompleted(message.results, message.summary, message.outputs),
     WorkflowFailed: lambda message: RunFailed(_detail(message), message.summary),
     WorkflowStopped: lambda message: RunStopped(message.results, message.summary),

@@ -175,7 +175,7 @@ _CHANGES: Final = (_delete, _replace, _rename_or_double)
 
 # --- messages ---------------------------------------------------------------------------------------------
 
-_TIME_FIELDS: Final = frozenset({"timestamp", "next_at"})
+_TIME_FIELDS: Final = frozenset({"timestamp", "next_at", "until", "stop_at"})
 
 
 def subscription_names() -> st.SearchStrategy[str]:

@@ -26,6 +26,10 @@ def snapshot(state: RunState) -> JsonObject:
         "nodes": {node_id: _node(it) for node_id, it in state.nodes.items() if it.status != "pending"}
         | {node_id: {**_node(state.nodes[node_id]), "opens": True} for node_id in state.open},
         **_given(
+            parent_run_id=state.parent_run_id,
+            mode=state.pause_mode,
+            until=_time(state.pause_until),
+            stop_at=_time(state.pause_stop_at),
             started_at=_time(state.started_at) if state.seq else None,
             finished_at=_time(state.finished_at),
             results=state.results,
@@ -46,6 +50,8 @@ def load_snapshot(text: JsonObject) -> RunState:
     state = RunState(text["run_id"], text["workflow_id"], text["state"])
     state.seq, state.cursor = text["seq"], _cursor(text["cursor"])
     state.begun = state.status != "queued"
+    state.parent_run_id, state.pause_mode = text.get("parent_run_id"), text.get("mode")
+    state.pause_until, state.pause_stop_at = _seconds(text.get("until")), _seconds(text.get("stop_at"))
     state.started_at = _seconds(text.get("started_at")) or 0.0
     state.finished_at = _seconds(text.get("finished_at"))
     state.results, state.outputs, state.summary = text.get("results"), text.get("outputs"), text.get("summary")

@@ -429,8 +429,38 @@ async def test_who_says_that_it_waits_has_no_outputs(bench: OpenBench) -> None:
     async def asks() -> Waits:
         return Waits(3, default="nobody")
 
-    run = await run_one(bench, asks, timeout=1)
+    run = await run_one(bench, asks)
     assert await run.result() == {"a": {"payload": "nobody"}}
+
+
+@pytest.mark.parametrize("limit", ["timeout", "total_timeout"])
+async def test_a_time_limit_holds_for_a_node_that_waits(bench: OpenBench, limit: str) -> None:
+    """It is the node's, and its wait belongs to the attempt; the default is only for the wait's own end."""
+
+    @node("it", outputs=[Port("payload")])
+    async def asks() -> Waits:
+        return Waits(3, default="nobody")
+
+    run = await run_one(bench, asks, **{limit: 1})
+    with pytest.raises(RunFailedError, match=f"took longer than its {limit.replace('_', ' ')}"):
+        await run.result()
+    assert trio.current_time() == 1
+
+
+async def test_a_total_time_that_is_used_up_ends_the_attempts(bench: OpenBench) -> None:
+    """An attempt for which nothing is left does not begin, even if it would never have waited."""
+    begun: list[int] = []
+
+    @node("it")
+    async def fails(ctx: NodeContext) -> None:
+        begun.append(ctx.attempt)
+        raise ValueError("again")
+
+    retry = {"max_attempts": 20, "backoff": "fixed", "initial": 0.2}
+    run = await run_one(bench, fails, total_timeout=0.5, retry=retry)
+    with pytest.raises(RunFailedError, match="total timeout"):
+        await run.result()
+    assert begun == [1, 2, 3]
 
 
 async def test_a_plain_function_may_wait_for_a_signal(bench: OpenBench, running_clock: MockClock) -> None:

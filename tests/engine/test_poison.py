@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluev_actors.engine.poison import CLEAN, CRASHES, NOTE, Suspicion, suspect
+from bluev_actors.engine.node_types import node
+from bluev_actors.engine.nodes import BUILT_INS
+from bluev_actors.engine.poison import CLEAN, CRASHES, NOTE, Bench, Suspicion, may_kill, suspect
 from bluev_actors.workflows.run_events import NodeCompleted, NodeStarted, RunStarted
 from bluev_actors.workflows.run_state import RunState, apply_event
 
@@ -25,9 +28,9 @@ def state_of(*events: RunEvent) -> RunState:
     return state
 
 
-def crash(notes: dict[str, Json], state: RunState) -> Suspicion:
+def crash(notes: dict[str, Json], state: RunState, marks: int = 0, others: int = 0) -> Suspicion:
     """The process died: judge the run, and note it as the run's actor does."""
-    found = suspect(notes, state)
+    found = suspect(notes, state, state.in_flight, marks, others=others)
     alone = next(iter(state.in_flight), None) if found.one_at_a_time else None
     notes[NOTE] = found.watching(alone).as_note()
     return found
@@ -56,7 +59,7 @@ def test_the_second_suspect_is_guilty_when_the_first_came_through() -> None:
         crash(notes, state)
     state = state_of(NodeStarted("a"), NodeStarted("b"), NodeCompleted("a", 1, {}))
     notes[NOTE] = Suspicion(state.news, 1).watching("b").as_note()
-    assert suspect(notes, state).poisoned == "b"
+    assert suspect(notes, state, state.in_flight).poisoned == "b"
 
 
 def test_something_new_between_two_crashes_begins_the_count_again() -> None:
@@ -97,11 +100,56 @@ def test_nobody_is_suspected_where_nothing_is_in_flight() -> None:
 def test_a_note_is_read_as_it_was_written(news: int, crashes: int, alone: str | None) -> None:
     """What is kept of a suspicion is what the next process knows."""
     notes: dict[str, Json] = {NOTE: Suspicion(news, crashes, alone).as_note()}
-    found = suspect(notes, RunState("run", "workflow", news=news, in_flight={"x": None, "y": None}))
+    found = suspect(notes, RunState("run", "workflow", news=news), ["\n1", "\n2"])
     assert found.crashes == crashes + 1
 
 
 @pytest.mark.parametrize("note", [None, 3, "text", []])
 def test_a_note_that_is_none_counts_for_nothing(note: Json) -> None:
     """A journal that was tampered with does not keep a run from going on."""
-    assert suspect({NOTE: note}, state_of(NodeStarted("a"))).crashes == 1
+    assert suspect({NOTE: note}, state_of(NodeStarted("a")), ["a"]).crashes == 1
+
+
+def test_a_checkpoint_is_news() -> None:
+    """A node that gets on from crash to crash is no suspect, however often the machine fails."""
+    notes: dict[str, Json] = {}
+    state = state_of(NodeStarted("a"))
+    assert [crash(notes, state, marks=marks).crashes for marks in (1, 2, 3, 4)] == [1, 1, 1, 1]
+
+
+def test_a_lone_node_beside_others_is_tried_and_not_convicted() -> None:
+    """It is alone in its run, not in the process: any of the others may be the one."""
+    notes: dict[str, Json] = {}
+    state = state_of(NodeStarted("a"))
+    for _ in range(CRASHES - 1):
+        crash(notes, state, others=1)
+    assert crash(notes, state, others=1) == Suspicion(state.news, CRASHES)
+    assert crash(notes, state, others=1).poisoned == "a"
+
+
+def test_only_code_that_is_not_ours_can_kill() -> None:
+    """Of our kinds those that reach outside could; a user's could in any case."""
+    ours = {it.kind.name: may_kill(it.kind) for it in BUILT_INS}
+    assert not any(ours[name] for name in ("noop", "delay", "expression", "wait_signal", "map"))
+    assert ours["python"]
+    assert ours["subprocess"]
+
+    @node
+    async def theirs() -> None:
+        """Somebody's."""
+
+    assert may_kill(theirs.kind)
+
+
+def test_one_run_after_the_other() -> None:
+    """Who is first on the bench goes at once; who leaves it calls the next, and only who was first does."""
+    bench, called = Bench(), list[str]()
+    seats = [bench.take_seat(run_id, partial(called.append, run_id)) for run_id in "abc"]
+    assert seats == [True, False, False]
+    bench.leave("b")
+    assert called == []
+    bench.leave("a")
+    assert called == ["c"]
+    bench.leave("a")
+    bench.leave("c")
+    assert called == ["c"]

@@ -699,7 +699,7 @@ async def test_only_what_is_stored_is_shown(house: OpenHouse, disk: Disk) -> Non
 
 
 async def test_a_node_with_effects_waits_for_the_disk(house: OpenHouse, disk: Disk) -> None:
-    """It is launched when its start is stored; one that is pure goes ahead, and only its showing waits."""
+    """It is launched when its start is stored; one that is pure goes ahead, once the run itself is on record."""
     began: dict[str, float] = {}
 
     def noting(name: str, *, pure: bool) -> Callable[..., object]:
@@ -715,8 +715,8 @@ async def test_a_node_with_effects_waits_for_the_disk(house: OpenHouse, disk: Di
         disk.seconds = 2
         run = await runtime.start(example("w", chain, "p1.done -> p2.after", "p2.done -> e.after"))
         await run.result()
-        assert began["thinks"] == began["thinks2"] == 0
-        assert began["acts"] >= 2
+        assert began["thinks"] == began["thinks2"] > 0
+        assert began["acts"] >= began["thinks"] + 2
         started = next(it for it in run.history() if it.event == NodeStarted("e"))
         assert began["acts"] >= started.at - EPOCH + 2
 

@@ -20,6 +20,7 @@ from bluev_actors.protocol.messages import (
     WorkflowCompleted,
     WorkflowExecutionStarted,
     WorkflowFailed,
+    WorkflowStatusUpdate,
 )
 from bluev_actors.protocol.wire_events import (
     ERROR_LIMIT,
@@ -65,12 +66,15 @@ _ERROR = st.builds(ErrorDetail, _TEXT, _TEXT, st.booleans(), st.none() | _TEXT)
 _SOME_TEXT = st.none() | _TEXT
 
 EVENTS: dict[type[RunEvent], st.SearchStrategy[Any]] = {
-    RunStarted: st.builds(RunStarted, st.booleans(), st.lists(json_objects(), max_size=2).map(tuple)),
+    RunStarted: st.builds(RunStarted, st.booleans(), st.lists(json_objects(), max_size=2).map(tuple), _SOME_TEXT),
     RunStatusChanged: st.builds(
         RunStatusChanged,
         st.sampled_from(get_args(RunStatus)),
         _SOME_TEXT,
         st.none() | st.sampled_from(get_args(PauseMode)),
+        st.none() | _TIME,
+        st.none() | _TIME,
+        _SOME_TEXT,
     ),
     RunCompleted: st.builds(
         RunCompleted,
@@ -80,11 +84,11 @@ EVENTS: dict[type[RunEvent], st.SearchStrategy[Any]] = {
     ),
     RunFailed: st.builds(RunFailed, _ERROR, json_objects()),
     RunStopped: st.builds(RunStopped, st.dictionaries(ids(), json_objects(), max_size=3), json_objects()),
-    NodeStarted: st.builds(NodeStarted, ids(), _ATTEMPT, st.booleans()),
+    NodeStarted: st.builds(NodeStarted, ids(), _ATTEMPT, st.booleans(), st.booleans()),
     NodeCompleted: st.builds(NodeCompleted, ids(), _ATTEMPT, json_objects(), st.booleans()),
     NodeFailed: st.builds(NodeFailed, ids(), _ATTEMPT, _ERROR, st.none() | json_objects()),
     NodeRetrying: st.builds(NodeRetrying, ids(), _ATTEMPT, _ERROR, _TIME),
-    NodeWaiting: st.builds(NodeWaiting, ids(), _ATTEMPT, _SOME_TEXT),
+    NodeWaiting: st.builds(NodeWaiting, ids(), _ATTEMPT, _SOME_TEXT, st.none() | _TIME),
     NodePaused: st.builds(NodePaused, ids(), _ATTEMPT),
     NodeSkipped: st.builds(NodeSkipped, ids(), _TEXT),
     NodeCancelled: st.builds(NodeCancelled, ids(), _ATTEMPT, _TEXT),
@@ -151,6 +155,23 @@ def test_a_queued_start_says_so() -> None:
     message = to_message(recorded(RunStarted(queued=True)))
     assert isinstance(message, WorkflowExecutionStarted)
     assert message.state == "queued"
+
+
+def test_a_pause_tells_how_it_ends_and_who_asked() -> None:
+    """With the names of the request; what a run does by itself is nobody's."""
+    pause = to_message(recorded(RunStatusChanged("pausing", None, "hard", until=60.0, stop_at=90.5, by="s1")))
+    assert isinstance(pause, WorkflowStatusUpdate)
+    assert (pause.until, pause.stop_at) == ("1970-01-01T00:01:00.000000Z", "1970-01-01T00:01:30.500000Z")
+    assert (pause.mode, pause.by) == ("hard", "s1")
+    text = encode(to_message(recorded(RunStatusChanged("paused"))))
+    assert not [name for name in (b"until", b"stop_at", b"by", b"mode") if b'"%s"' % name in text]
+
+
+def test_a_run_names_the_one_it_runs_parts_of_again() -> None:
+    """Only then."""
+    messages = [to_message(recorded(RunStarted(parent_run_id=parent))) for parent in ("r0", None)]
+    assert [it.parent_run_id for it in messages if isinstance(it, WorkflowExecutionStarted)] == ["r0", None]
+    assert b"parent_run_id" not in encode(messages[1])
 
 
 def test_an_error_is_told_twice() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bluev_actors.testing.strategies import json_objects
-from bluev_actors.workflows.run_events import ErrorDetail, NodeProgress, NodeStarted, RunStarted
+from bluev_actors.workflows.graph import PauseMode
+from bluev_actors.workflows.run_events import ErrorDetail, NodeProgress, NodeStarted, RunStarted, RunStatusChanged
 from bluev_actors.workflows.run_state import NodeState, RunState, apply_event
 from bluev_actors.workflows.snapshot import load_snapshot, snapshot
 
@@ -37,6 +40,10 @@ def states(draw: st.DrawFn) -> RunState:
     state.started_at, state.finished_at = draw(MOMENTS), draw(st.none() | MOMENTS)
     state.results, state.outputs, state.summary = (draw(st.none() | json_objects()) for _ in range(3))
     state.error = draw(st.none() | ERRORS)
+    state.parent_run_id = draw(st.none() | st.just("earlier"))
+    if state.status == "paused":
+        state.pause_mode = draw(st.sampled_from(get_args(PauseMode)))
+        state.pause_until, state.pause_stop_at = draw(st.none() | MOMENTS), draw(st.none() | MOMENTS)
     state.nodes = draw(st.dictionaries(st.text(max_size=3), NODES, max_size=4))
     for node_id, node in state.nodes.items():
         node.first_started_at = node.started_at
@@ -129,3 +136,16 @@ def test_open_nodes_are_told_from_those_with_tasks() -> None:
         apply_event(state, event, seq, 1.0)
     loaded = load_snapshot(snapshot(state))
     assert (list(loaded.open), list(loaded.in_flight)) == (["a"], ["a[0]/x"])
+
+
+def test_a_pause_tells_how_it_ends() -> None:
+    """Who comes late can count down too; of a run that goes on it says nothing."""
+    state = RunState("r", "w")
+    pause = RunStatusChanged("pausing", None, "drain", until=60.0, stop_at=90.0, by="s1")
+    for seq, event in enumerate([RunStarted(parent_run_id="r0"), pause, RunStatusChanged("paused")], 1):
+        apply_event(state, event, seq, 1.0)
+    told = snapshot(state)
+    assert (told["mode"], told["parent_run_id"]) == ("drain", "r0")
+    assert (told["until"], told["stop_at"]) == ("1970-01-01T00:01:00.000000Z", "1970-01-01T00:01:30.000000Z")
+    apply_event(state, RunStatusChanged("running"), 4, 2.0)
+    assert not {"mode", "until", "stop_at"} & snapshot(state).keys()

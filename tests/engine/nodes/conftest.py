@@ -150,9 +150,9 @@ class Pace:
     looks: int
     turns: int
 
-    def suits(self, items: int) -> bool:
+    def suits(self, items: int, passes: int = 1) -> bool:
         """Whether nobody was held up: it looked at every piece of its items, and let others go when a turn was over."""
-        return self.looks >= items // turns.STRIDE and self.turns >= self.looks // 8
+        return self.looks >= passes * items // turns.STRIDE and self.turns >= self.looks // 8
 
 
 @pytest.fixture(scope="session")
