@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Self
 
 import trio
-from attrs import define, evolve
+from attrs import define
 from starlette.responses import Response, StreamingResponse
 
 from bluev_actors.daemon.feed import STRIDE
@@ -124,5 +124,4 @@ class _Stream:
 
 
 def _encoded(hub: Hub, recorded: Recorded) -> bytes:
-    """An event without its cursor, which is a place on a socket and means nothing here."""
-    return encode(evolve(hub.frames.message(recorded), cursor=None))
+    return encode(hub.frames.message(recorded))

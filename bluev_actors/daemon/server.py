@@ -21,6 +21,7 @@ from bluev_actors.daemon.engine import open_engine, user_path
 from bluev_actors.daemon.logs import configure_logging
 from bluev_actors.daemon.tree import Daemon, open_daemon_tree, try_port
 from bluev_actors.engine.plugins import gather_catalogue
+from bluev_actors.errors import StorageUnavailableError
 from bluev_actors.protocol.codes import CloseCode
 from bluev_actors.protocol.messages import PROTOCOL, ServerDraining
 
@@ -100,6 +101,7 @@ async def serve(
         NodeTypeError: a node type cannot be loaded, or its name is taken.
         ListenError: the port cannot be opened.
         StoreOpenError: the folder that runs are kept in cannot be used.
+        StorageUnavailableError: it has gone down while its last events could not be stored.
     """
     catalogue, problems = gather_catalogue(settings.nodes, settings.allow)
     await try_port(settings)  # before any run goes on: a daemon that cannot be reached is to touch none
@@ -113,6 +115,9 @@ async def serve(
         on_ready(_ready(daemon, recovered, problems))
         await time_to_go()
         await drain(daemon)
+        trouble = runtime.journal.trouble
+    if trouble is not None:
+        raise StorageUnavailableError(f"the last events could not be stored: {trouble}")
 
 
 @asynccontextmanager

@@ -108,6 +108,8 @@ class NodeContext:
     _shields: list[trio.CancelScope] = field(factory=list[trio.CancelScope], init=False)
     _killed: bool = field(default=False, init=False)
     _over: bool = field(default=False, init=False)
+    stall: str | None = field(default=None, init=False)
+    """What the watchdog has seen of this attempt and nobody has told yet."""
     _standstill: tuple[Callable[[], None], Callable[[], None]] | None = field(default=None, init=False)
 
     def give(self, compiled: NodeParams, scope: Scope, params: JsonObject, gathered: Gathered) -> None:
@@ -157,6 +159,12 @@ class NodeContext:
     def remark(self, message: str, code: str) -> None:
         """Record a line about this node, which counts towards no limit of its own."""
         self._port.remark(NodeLog(self.node_id, self.attempt, "warning", clean_text(message), code))
+
+    def tell_stall(self) -> None:
+        """Tell what the watchdog has seen, once."""
+        message, self.stall = self.stall, None
+        if message is not None:
+            self.remark(message, "node_stalled")
 
     def mask(self, text: str) -> str:
         """The text with what this run was told in confidence covered."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bluev_actors.engine.effects import Effects
 from bluev_actors.engine.scopes import Scope
+from bluev_actors.engine.standstill import Standstill
 from bluev_actors.workflows import paths
 from bluev_actors.workflows.frontier import Frontier
 
@@ -35,13 +36,27 @@ class Course:
         root: the scope of the run itself; its failure is that of the run.
         scopes: all that are under way, by what the ids of their nodes begin with.
         openings: the open nodes, by their ids.
-        still: nodes that a pause has halted: their tasks live on, and they keep their places in these scopes.
+        still: nodes that a pause has halted without ending their tasks.
+        due: nodes whose wait is over, and that have not gone on yet.
         causes: why executors were told to end, by the ids of their nodes.
         effects: what there is to do.
-        suspended: nothing starts any more, for the process ends.
+        suspended: nothing starts for the time being, and nothing is written of it.
     """
 
-    __slots__ = ("causes", "effects", "kinds", "now", "openings", "root", "scopes", "state", "still", "suspended", "writer")
+    __slots__ = (
+        "causes",
+        "due",
+        "effects",
+        "kinds",
+        "now",
+        "openings",
+        "root",
+        "scopes",
+        "state",
+        "still",
+        "suspended",
+        "writer",
+    )
 
     def __init__(self, writer: RunWriter, kinds: Kinds, now: Callable[[], float]) -> None:
         workflow = writer.record.workflow
@@ -52,8 +67,9 @@ class Course:
         self.root = Scope(workflow, Frontier(workflow, kinds), writer.record.inputs)
         self.scopes: dict[str, Scope] = {"": self.root}
         self.openings: dict[str, Opening] = {}
-        self.still: dict[str, Scope] = {}
         self.causes: dict[str, Cause] = {}
+        self.still = Standstill(self.causes)
+        self.due: set[str] = set()
         self.effects = Effects()
         self.suspended = False
 
@@ -83,6 +99,11 @@ class Course:
                 return True
             scope = opening.scope
         return False
+
+    def elapsed(self, node_id: str) -> float:
+        """Seconds since the first attempt of a node began, pauses not counted."""
+        first = self.state.nodes[node_id].first_started_at
+        return 0.0 if first is None else self.state.time_between(first, self.now())
 
     # --- where nodes stand --------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Never, TypeAlias, cast
 import trio
 
 from bluev_actors.actors import Actor
-from bluev_actors.engine.outcome import Failed, Opens, Outcome, Succeeded, Waits
+from bluev_actors.engine.outcome import Failed, Opens, Outcome, Succeeded, Waits, too_late
 from bluev_actors.engine.outside.isolated import run_isolated
 from bluev_actors.engine.plain import clean_text, encoded, plain_copy
 from bluev_actors.errors import BluevError, NodeError, Permanent, RetryAfter
@@ -93,6 +93,8 @@ class NodeExecutor(Actor[Never]):
             if passing is None:
                 return self._failure(error)
             raise passing from None
+        finally:
+            self.context.tell_stall()
 
     async def _timed_attempt(self, timeout: float) -> Outcome:
         if timeout > 0:  # else the attempts before have used up what there was for all of them
@@ -140,6 +142,7 @@ class NodeExecutor(Actor[Never]):
         if returned:
             return returned[0]
         # Left behind by a kill, which comes with a cancel.
+        self.context.remark("its thread was left behind by a kill, and may still act", "killed")
         await trio.sleep_forever()
         raise AssertionError("nobody wakes it")
 
@@ -199,12 +202,6 @@ class NodeExecutor(Actor[Never]):
         text = self.context.mask("".join(traceback.format_exception(error)))
         _log.error("node %r failed, error_id=%s\n%s", where, error_id, text)
         return error_id
-
-
-def too_late(code: str) -> Failed:
-    """The outcome of an attempt that took too long: by its own limit, or by that of all attempts together."""
-    message = f"took longer than its {code.replace('_', ' ')}"
-    return Failed(ErrorDetail(code, message, retryable=code == "timeout"))
 
 
 def _refuse(flaw: str | None) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bluev_actors.engine.course import Course
+    from bluev_actors.engine.failures import Failures
     from bluev_actors.engine.leftovers import Leftovers
     from bluev_actors.engine.outcome import Opens
     from bluev_actors.engine.ready import ReadyNodes
@@ -37,9 +38,8 @@ class OpenNodes:
         course: how the run stands.
         ready: takes back the room of what has ended.
         leftovers: what a crash left in flight.
+        failures: of attempts.
         enter: begins with the nodes of a scope.
-        fail_attempt: the attempt of a node has failed, after so many seconds.
-        cut_adrift: ends what a crash left in flight inside a node.
 
     Attributes:
         calls: how many are being asked what comes next.
@@ -50,19 +50,17 @@ class OpenNodes:
         course: Course,
         ready: ReadyNodes,
         leftovers: Leftovers,
+        failures: Failures,
         *,
         enter: Callable[[Scope], None],
-        fail_attempt: Callable[[str, Failed, float], None],
-        cut_adrift: Callable[[str], None],
     ) -> None:
         self._course = course
         self._state = course.state
         self._openings = course.openings
         self._ready = ready
         self._leftovers = leftovers
+        self._failures = failures
         self._enter = enter
-        self._fail_attempt = fail_attempt
-        self._cut_adrift = cut_adrift
         self._wanting: dict[str, Opening] = {}
         self._has_rested = False
         self.calls = 0
@@ -83,7 +81,7 @@ class OpenNodes:
         if not opens.indexed and len(opening.ends) > 1:
             opening.failure = ErrorDetail("invalid_output", "a body without numbers is run for one item only")
         if self._course.is_doomed(opening.scope) or opening.failure is not None:
-            self._cut_adrift(node_id)
+            self._failures.cut_adrift(node_id)
             self._check_opening(opening)
             self.check(opening.scope)
         else:
@@ -150,11 +148,6 @@ class OpenNodes:
             message = f"took longer than its {code.replace('_', ' ')}"
             self._abort(opening, ErrorDetail(code, message, retryable=code == "timeout"))
             self._check_opening(opening)
-
-    def elapsed(self, node_id: str) -> float:
-        """Seconds since the first attempt of a node began, pauses not counted."""
-        first = self._state.nodes[node_id].first_started_at
-        return 0.0 if first is None else self._state.time_between(first, self._course.now())
 
     # --- items --------------------------------------------------------------------------------------------------
 
@@ -225,7 +218,7 @@ class OpenNodes:
         if opening.failure is None or not is_over or self._openings.get(opening.node_id) is not opening:
             return
         self._close(opening)
-        self._fail_attempt(opening.node_id, Failed(opening.failure), self.elapsed(opening.node_id))
+        self._failures.fail_attempt(opening.node_id, Failed(opening.failure), self._course.elapsed(opening.node_id))
 
     def _close(self, opening: Opening) -> None:
         """A node ends, and with it the items it has under way."""

@@ -8,11 +8,11 @@ from attrs import frozen
 
 from bluev_actors.engine.payloads import payload_flaw
 from bluev_actors.workflows.kinds import NOTHING
+from bluev_actors.workflows.run_events import ErrorDetail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bluev_actors.workflows.run_events import ErrorDetail
     from bluev_actors.workflows.values import Json, JsonObject
 
 
@@ -89,3 +89,9 @@ class Waits:
 
 
 Outcome: TypeAlias = Succeeded | Failed | Opens | Waits
+
+
+def too_late(code: str) -> Failed:
+    """The outcome of an attempt that took too long: by its own limit, or by that of all attempts together."""
+    message = f"took longer than its {code.replace('_', ' ')}"
+    return Failed(ErrorDetail(code, message, retryable=code == "timeout"))

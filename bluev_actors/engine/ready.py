@@ -39,12 +39,12 @@ class ReadyNodes:
 
     Args:
         gate: for the nodes that have a key; None: they start as all others do.
-        takes_task: whether a node needs room in its body; an open node does not.
+        needs_room: whether a node needs room in its body; an open node does not.
     """
 
-    def __init__(self, gate: Gate | None, takes_task: Callable[[Node], bool]) -> None:
+    def __init__(self, gate: Gate | None, needs_room: Callable[[Scope, Node], bool]) -> None:
         self._gate = gate
-        self._takes_task = takes_task
+        self._needs_room = needs_room
         self._queue: deque[Ready] = deque()
         self._lines: dict[str, deque[Ready]] = {}
         self._entered: set[str] = set()
@@ -89,7 +89,7 @@ class ReadyNodes:
         return None
 
     def _has_room(self, scope: Scope, node: Node) -> bool:
-        if scope.opening is None or not self._takes_task(node):
+        if scope.opening is None or not self._needs_room(scope, node):
             return True
         full = next((it for it in scope.around() if it.full), None)
         if full is not None:

@@ -24,7 +24,6 @@ from bluev_actors.actors.restart import RestartWindow
 from bluev_actors.engine.clocks import Clocks, TimeLimit
 from bluev_actors.engine.crew import Crew
 from bluev_actors.engine.flow import Effects, Flow, Round
-from bluev_actors.engine.node_executor import too_late
 from bluev_actors.engine.node_job import make_executor
 from bluev_actors.engine.outcome import Failed, Opens, Succeeded, Waits
 from bluev_actors.engine.plain import encoded
@@ -107,7 +106,7 @@ class Run(Supervisor[RunCommand]):
             grace=self._settings.grace,
         )
         self._voice = RunVoice(desk, self._writer, self._timers.arm)
-        self._waits = WaitDesk(desk.journal, desk.record.run_id)
+        self._waits = WaitDesk(desk.journal, desk.record.run_id, desk.secrets.mask)
         self._suspended = False
         desk.writer = self._writer
 
@@ -525,9 +524,8 @@ class Run(Supervisor[RunCommand]):
                 self._flow.delay_over(node_id)
             case "wait":
                 self._wait_over(node_id)
-            case "timeout" | "total_timeout" if self.state.node(node_id).status == "waiting":
-                self._flow.failed(node_id, too_late(family), self._end_wait(node_id))
             case "timeout" | "total_timeout":
+                self._timers.disarm_one(f"wait/{node_id}")
                 self._flow.time_out(node_id, family)
             case _:
                 return False

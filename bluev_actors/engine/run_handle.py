@@ -14,6 +14,7 @@ from attrs import define, evolve, field
 from bluev_actors.engine.callbacks import Callback, check_name
 from bluev_actors.engine.event_reader import EventReader
 from bluev_actors.engine.run_commands import Heard, PauseRun, ResumeRun, RunCommand, SignalRun, StopRun
+from bluev_actors.engine.run_writer import RunWriter
 from bluev_actors.errors import (
     ActorRestartingError,
     ActorStoppedError,
@@ -194,11 +195,13 @@ class RunHandle:
         self._desk = desk
 
     def replayed(self) -> RunState:
-        """The state of a run whose actor has not begun yet, from the journal."""
-        state = RunState(self.run_id, self.workflow_id)
-        for recorded in self.desk.journal.replay(self.run_id):
-            apply(state, recorded)
-        return state
+        """The state of a run whose actor has not begun yet, from the journal.
+
+        Raises:
+            StoreCorruptError: it cannot be had any more.
+        """
+        desk = self.desk
+        return RunWriter(desk.journal, desk.record, desk.now).state
 
     def put_away(self) -> None:
         """Forget what can be loaded again, once the run has ended and nobody is at work on it."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from attrs import Factory, define, field
 
 from bluev_actors.engine.mask import Mask
+from bluev_actors.errors import StoreCorruptError
 from bluev_actors.workflows.run_state import RunState, apply, apply_event
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ class RunWriter:
 
     def __attrs_post_init__(self) -> None:
         self.state = RunState(self.record.run_id, self.record.workflow_id)
-        for recorded in self.journal.replay(self.record.run_id):
+        for seq, recorded in enumerate(self.journal.replay(self.record.run_id), 1):
+            if recorded.seq != seq and not self.closed:
+                raise StoreCorruptError(f"event {seq} of run {self.record.run_id} is missing in the journal")
             apply(self.state, recorded)
 
     def add(self, event: RunEvent) -> None:

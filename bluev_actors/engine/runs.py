@@ -7,6 +7,7 @@ earlier process holds is taken up in the same way.
 
 from __future__ import annotations
 
+import logging
 import math
 import uuid
 from bisect import insort
@@ -47,6 +48,7 @@ from bluev_actors.errors import (
     RefusedError,
     RunNotFoundError,
     StorageUnavailableError,
+    StoreCorruptError,
 )
 from bluev_actors.workflows import paths
 from bluev_actors.workflows.run_events import (
@@ -67,8 +69,11 @@ if TYPE_CHECKING:
     from bluev_actors.engine.node_types import Catalogue
     from bluev_actors.workflows.options import RunOptions
     from bluev_actors.workflows.params import NodeParams
+    from bluev_actors.workflows.run_state import RunState
     from bluev_actors.workflows.validation import Verdict
     from bluev_actors.workflows.values import JsonObject
+
+_log = logging.getLogger(__name__)
 
 RUN_BUDGET: Final = RestartBudget(intensity=3, period=5.0)
 """A run whose actor crashes more often than this has failed."""
@@ -147,54 +152,68 @@ class Runs:
     async def take_up(self) -> None:
         """Go on with what the journal of an earlier process holds; a run that cannot go on has failed."""
         self._taking_up = True  # and nobody is let in before all that wait stand in their places
-        live = [handle for line in self.journal.held() if (handle := self._find_again(line)) is not None]
+        live = [found for line in self.journal.held() if (found := self._find_again(line)) is not None]
         self._count_suspects(live)
-        for handle in live:
-            await self._take_up_one(handle)
+        for handle, state in live:
+            await self._take_up_one(handle, begun=state.begun)
         self._taking_up = False
         self._admit()
         self._retain()
         await trio.lowlevel.checkpoint()
 
-    def _count_suspects(self, live: Sequence[RunHandle]) -> None:
+    def _count_suspects(self, live: Sequence[tuple[RunHandle, RunState]]) -> None:
         """Tell each run how many nodes of the others could have killed the process."""
-        suspects = {handle.run_id: self._suspects_of(handle) for handle in live}
-        for handle in live:
-            handle.desk.other_suspects = sum(suspects.values()) - suspects[handle.run_id]
+        suspects = [self._suspects_of(handle, state) for handle, state in live]
+        for (handle, _), own in zip(live, suspects, strict=True):
+            handle.desk.other_suspects = sum(suspects) - own
 
-    def _suspects_of(self, handle: RunHandle) -> int:
-        state, workflow = handle.replayed(), handle.workflow
+    def _suspects_of(self, handle: RunHandle, state: RunState) -> int:
+        workflow = handle.workflow
         if self.journal.notes(handle.run_id).get(CLEAN) == state.seq:
             return 0
         types = [workflow.graph_of(node_id).by_id[paths.own(node_id)].type for node_id in state.in_flight]
         return sum(name not in self.catalogue or may_kill(self.catalogue[name].kind) for name in types)
 
-    async def _take_up_one(self, handle: RunHandle) -> None:
+    async def _take_up_one(self, handle: RunHandle, *, begun: bool) -> None:
         verdict = self.check(handle.desk.record)
         if verdict.errors:
             self._fail(handle, f"its workflow is not accepted any more: {verdict.errors[0].message}")
             handle.begin(None)
             return
         handle.desk.params = verdict.params
-        self._active.add(handle.run_id)
+        if begun:
+            self._active.add(handle.run_id)
+        else:
+            self._enqueue(handle.desk.record)  # a paused one keeps its place, too
         try:
             handle.begin(await self._supervising.ask(StartChild(run_spec(handle.desk)), timeout=30.0))
         except ActorError as error:
             self._fail(handle, f"its actor could not be started: {error}")
             handle.begin(None)
 
-    def _find_again(self, line: RunLine) -> RunHandle | None:
-        """Hold a run of an earlier process; the answer is the handle of one that has not ended."""
+    def _find_again(self, line: RunLine) -> tuple[RunHandle, RunState] | None:
+        """Hold a run of an earlier process; the answer is the handle and the state of one that has not ended.
+
+        One that cannot be read any more is left where it is, for `doctor` to name; the others go on.
+        """
         handle = self._hold(line)
         if line.status in RUN_ENDED:
             self._ended.append(line.run_id)
             return None
-        record = self.journal.record(line.run_id)
+        try:
+            handle.open(self._found_desk(line.run_id))
+            return handle, handle.replayed()
+        except StoreCorruptError as error:
+            _log.error("run %r does not go on: %s", line.run_id, error)
+            self._unhold(handle)
+            return None
+
+    def _found_desk(self, run_id: str) -> RunDesk:
+        record = self.journal.record(run_id)
         desk = self._desk(record, {})
         desk.found = True
         desk.secrets.recall(record.workflow.document)
-        handle.open(desk)
-        return handle
+        return desk
 
     def _fail(self, handle: RunHandle, why: str) -> None:
         desk = handle.desk
@@ -467,9 +486,16 @@ class Runs:
         self._drop(run_id)
 
     def _drop(self, run_id: str) -> None:
-        handle = self._handles.pop(run_id, None)
+        handle = self._handles.get(run_id)
         if handle is None:
             return
+        self._unhold(handle)
+        self.journal.forget_run(run_id)
+
+    def _unhold(self, handle: RunHandle) -> None:
+        """Forget a handle, but nothing of what is stored."""
+        run_id = handle.run_id
+        del self._handles[run_id]
         siblings = self._by_workflow[handle.workflow_id]
         del siblings[run_id]
         if not siblings:
@@ -480,7 +506,6 @@ class Runs:
             self._ended.remove(run_id)
         with suppress(ValueError):
             self._shelf.remove(handle)
-        self.journal.forget_run(run_id)
 
     def give_up(self, run_id: str, exit_: Exit) -> None:
         """A run's actor will not come back; a run that had not ended has failed, or waits for the next process."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from attrs import define
+from attrs import Factory, define
 
+from bluev_actors.engine.mask import Mask
 from bluev_actors.engine.outcome import Waits
 from bluev_actors.workflows.kinds import NOTHING
 
@@ -26,17 +27,19 @@ class WaitDesk:
     Args:
         journal: keeps them.
         run_id: the run.
+        mask: covers what its nodes were told in confidence; an output would be covered as well.
     """
 
     _journal: Journal
     _run_id: str
+    _mask: Mask = Factory(Mask)
 
     def keep(self, node_id: str, waits: Waits) -> None:
         """Remember what a node waits for."""
         note: JsonObject = {"seconds": waits.seconds, "schema": waits.schema, "reason": waits.reason}
         if waits.default is not NOTHING:
             note["default"] = waits.default
-        self._journal.note(self._run_id, _NOTE + node_id, note)
+        self._journal.note(self._run_id, _NOTE + node_id, self._mask.json(note))
 
     def of(self, node_id: str) -> Waits | None:
         """What a node said it waits for; None for a node that never did."""

@@ -88,9 +88,10 @@ class _Watchdog(trio.abc.Instrument):
             return
         name = f"{context.run_id}/{context.node_id}"
         _log.warning("node %r holds up the event loop for %.1f s %s", name, seconds, where)
-        message = f"holds up the event loop for {seconds:.1f} s {where}; let it run in a thread or a process"
+        # Its executor tells it when the node ends, if that comes before the loop has time for us.
+        context.stall = f"holds up the event loop for {seconds:.1f} s {where}; let it run in a thread or a process"
         try:
-            self._token.run_sync_soon(context.remark, message, "node_stalled")
+            self._token.run_sync_soon(context.tell_stall)
         except trio.RunFinishedError:
             return  # the loop has ended meanwhile, and with it whoever would listen
 

@@ -99,6 +99,8 @@ class RunState:
     """The nodes that are running in a task of their own, in the order they started."""
     open: dict[str, None] = Factory(dict[str, None])
     """The nodes that are running by their bodies, without a task, in the order they started."""
+    spent: dict[str, int] = Factory(dict[str, int])
+    """The attempts of nodes inside one that is tried again: they count on, so that none has the same number twice."""
     max_parallel: int = 0
     attempts: int = 0
     pause_mode: PauseMode | None = None
@@ -340,7 +342,7 @@ def _drop_what_did_not_complete(state: RunState, node_id: str) -> None:
     """Forget the nodes inside a node that is tried again, but for the completed; they run with its next attempt."""
     inside = re.compile(re.escape(node_id) + r"(\[\d+\])?/")
     for nested in [n for n, it in state.nodes.items() if it.status != "completed" and inside.match(n)]:
-        del state.nodes[nested]
+        state.spent[nested] = state.nodes.pop(nested).attempt
         state.in_flight.pop(nested, None)
         state.open.pop(nested, None)
 

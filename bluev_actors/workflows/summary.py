@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 from heapq import nlargest
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -11,6 +12,7 @@ import orjson
 from bluev_actors.version import VERSION
 from bluev_actors.workflows import paths
 from bluev_actors.workflows.critical_path import critical_path
+from bluev_actors.workflows.durations import Durations
 from bluev_actors.workflows.graph import DONE
 from bluev_actors.workflows.times import rfc3339
 
@@ -55,6 +57,7 @@ def summarise(
     """
     now = state.updated_at if at is None else at
     ended_at = state.finished_at if ending is None else now
+    durations = Durations(state.pauses)
     return {
         "run_id": state.run_id,
         "workflow_id": state.workflow_id,
@@ -67,10 +70,10 @@ def summarise(
         "nodes": _counts(state, workflow),
         "attempts": state.attempts,
         "max_parallel": state.max_parallel,
-        "slowest": _slowest(state),
+        "slowest": _slowest(state, durations),
         "errors": _errors(state),
-        "critical_path": critical_path(state, workflow),
-        "per_type": _per_type(state, workflow),
+        "critical_path": critical_path(state, workflow, durations),
+        "per_type": _per_type(state, workflow, durations),
         "events_emitted": state.seq + (ending is not None),
         "outputs_bytes": sum(len(orjson.dumps(it.outputs, default=float)) for it in state.nodes.values() if it.outputs),
         "recovered": state.recovered,
@@ -153,8 +156,8 @@ def _counts(state: RunState, workflow: Workflow) -> JsonObject:
     }
 
 
-def _slowest(state: RunState) -> list[JsonObject]:
-    timed = ((node.duration, node_id) for node_id, node in state.nodes.items() if node.duration > 0)
+def _slowest(state: RunState, durations: Durations) -> list[JsonObject]:
+    timed = ((seconds, node_id) for node_id, node in state.nodes.items() if (seconds := durations.of(node)) > 0)
     top = nlargest(TOP, timed, key=lambda pair: pair[0])
     return [{"node_id": node_id, "duration": _seconds(duration)} for duration, node_id in top]
 
@@ -181,14 +184,15 @@ def _types(workflow: Workflow, before: str = "") -> dict[str, str]:
     return types
 
 
-def _per_type(state: RunState, workflow: Workflow) -> JsonObject:
+def _per_type(state: RunState, workflow: Workflow, durations: Durations) -> JsonObject:
     """How many nodes of each type began, and the seconds they took together; the most used types first."""
     counts: Counter[str] = Counter()
     seconds: Counter[str] = Counter()
     types = _types(workflow)
+    place = cache(paths.static)
     for node_id, known in state.nodes.items():
         if known.first_started_at is not None:
-            type_ = types.get(paths.static(node_id), UNKNOWN_TYPE)
+            type_ = types.get(place(paths.prefix(node_id)) + paths.own(node_id), UNKNOWN_TYPE)
             counts[type_] += 1
-            seconds[type_] += known.duration  # type: ignore[assignment] # a counter of seconds counts in fractions
+            seconds[type_] += durations.of(known)  # type: ignore[assignment] # a counter of seconds counts in fractions
     return {name: {"count": count, "seconds": _seconds(seconds[name])} for name, count in counts.most_common(MAX_TYPES)}

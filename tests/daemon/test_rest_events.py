@@ -34,13 +34,13 @@ def seqs(body: bytes) -> list[int]:
 
 
 async def test_all_so_far() -> None:
-    """An array of the messages, without cursors, which are places on a socket."""
+    """An array of the messages, each with its cursor, from which a socket can go on."""
     async with open_daemon() as daemon:
         run_id = await start(daemon, SLOW)
         await trio.sleep(0.5)
         events = (await daemon.request("GET", f"/api/runs/{run_id}/events")).json()
         assert [event["seq"] for event in events] == [1, 2]
-        assert "cursor" not in events[0]
+        assert [event["cursor"] for event in events] == sorted({event["cursor"] for event in events})
         after = (await daemon.request("GET", f"/api/runs/{run_id}/events?after=1")).json()
         assert after == events[1:]
         assert (await daemon.request("GET", f"/api/runs/{run_id}/events?after=2")).json() == []

@@ -72,7 +72,7 @@ def nodes(of: Scope, *names: str, key: str | None = None) -> list[tuple[Scope, N
 
 def queue(gate: Keys | None = None) -> ReadyNodes:
     """A queue in which every node but `open` takes a task."""
-    return ReadyNodes(gate, lambda node: node.id != "open")
+    return ReadyNodes(gate, lambda _scope, node: node.id != "open")
 
 
 def test_first_come_first_served() -> None:

@@ -856,3 +856,42 @@ async def test_work_goes_on_in_memory_and_nothing_is_lost(house: OpenHouse, full
         full.full = False
         await run.result()
         assert run.state.node("a").outputs == {"value": 5}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["UPDATE events SET body = x'00ff' WHERE seq = 2 AND run = ?", "DELETE FROM events WHERE seq = 1 AND run = ?"],
+)
+async def test_a_run_that_cannot_be_read_is_left_where_it_is(
+    house: OpenHouse, tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others go on; nothing of it is thrown away, and the log names it."""
+    async with house() as runtime:
+        await runtime.start(example("torn", {"a": step("delay", {"seconds": 100})}), run_id="torn")
+        await runtime.start(example("whole", {"a": step("delay", {"seconds": 100})}), run_id="whole")
+    connection = sqlite3.connect(tmp_path / "house" / JOURNAL)
+    with connection:
+        (number,) = connection.execute("SELECT number FROM runs WHERE run_id = 'torn'").fetchone()
+        connection.execute(damage, (number,))
+    connection.close()
+    async with house() as runtime:
+        assert [it.run_id for it in runtime.list_runs()] == ["whole"]
+        assert await runtime.find(run_id="whole").result()
+    assert "run 'torn' does not go on" in caplog.text
+
+
+async def test_a_run_that_was_paused_in_the_queue_keeps_its_place(house: OpenHouse, pull_the_plug: PullThePlug) -> None:
+    """It is not active: those behind it go past, and it begins when it is resumed."""
+    document = example("w", {"a": step("delay", {"seconds": 5})})
+    queue = RunOptions(if_running="queue")
+    async with house() as runtime:
+        for run_id in "abcd":
+            await runtime.start(document, run_id=run_id, options=queue)
+        await runtime.find(run_id="b").pause()
+        folder = pull_the_plug()
+    async with house(folder=folder) as runtime:
+        assert [runtime.find(run_id=it).status for it in "abcd"] == ["running", "paused", "queued", "queued"]
+        for run_id in "acd":
+            await runtime.find(run_id=run_id).result()
+        await runtime.find(run_id="b").resume()
+        await runtime.find(run_id="b").result()

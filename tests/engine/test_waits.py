@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bluev_actors.engine.journal import MemoryJournal, RunRecord
+from bluev_actors.engine.mask import Mask
 from bluev_actors.engine.outcome import Waits
 from bluev_actors.engine.waits import WaitDesk
 from bluev_actors.workflows.graph import Node, Workflow
@@ -55,6 +56,17 @@ def test_what_a_wait_takes_is_read_back_as_it_was(
     waits = Waits(seconds, default, schema, "approval")
     desk.keep("a", waits)
     assert WaitDesk(journal, "r").of("a") == waits
+
+
+def test_a_secret_is_not_kept() -> None:
+    """What a node was told in confidence reaches no journal; as an output it would be covered as well."""
+    journal, _ = fresh()
+    mask = Mask()
+    mask.cover("s3cr3t-value")
+    desk = WaitDesk(journal, "r", mask)
+    desk.keep("a", Waits(1, {"token": "s3cr3t-value"}))
+    assert desk.of("a") == Waits(1, {"token": "***"})
+    assert "s3cr3t" not in str(journal.notes("r"))
 
 
 def test_the_newest_wait_counts() -> None:

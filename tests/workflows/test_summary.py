@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bluev_actors.version import VERSION
 from bluev_actors.workflows.graph import Edge, Node, Workflow, WorkflowOutput
-from bluev_actors.workflows.run_events import ErrorDetail, NodeStatus, Pause, RunStarted, RunStatusChanged
+from bluev_actors.workflows.run_events import ErrorDetail, NodeStatus, Pause, RunEvent, RunStarted, RunStatusChanged
 from bluev_actors.workflows.run_state import NodeState, RunState, apply_event
 from bluev_actors.workflows.summary import (
     MAX_ERROR_TEXT,
@@ -93,7 +93,7 @@ def test_the_whole_of_it() -> None:
 def test_who_steered_it() -> None:
     """The newest controls, with the session that asked; what a run does by itself is none."""
     state = RunState("r", "w")
-    events = [
+    events: list[RunEvent] = [
         RunStarted(),
         RunStatusChanged("pausing", None, "checkpoint", by="alice"),
         RunStatusChanged("paused"),
@@ -163,6 +163,27 @@ def test_nodes_of_inner_graphs_are_counted() -> None:
     assert summarise(state, GRAPH)["nodes"]["total"] == 4
 
 
+def test_what_a_pause_held_up_took_no_longer() -> None:
+    """Neither in the list of the slowest nor by type; a node inside a body counts for its own type."""
+    body = Workflow("body", (Node("x", "fetch"),))
+    state = state_with(
+        **{
+            "a": NodeState("completed", 1, 1000.0, 1000.0, 1010.0),
+            "each": NodeState("completed", 1, 1000.0, 1000.0, 1009.0),
+            "each[0]/x": NodeState("completed", 1, 1000.0, 1000.0, 1003.0),
+            "each[1]/x": NodeState("completed", 1, 1000.0, 1000.0, 1008.0),
+            "each[1]/gone": NodeState("completed", 1, 1000.0, 1000.0, 1000.5),
+        }
+    )
+    state.pauses = [Pause(1004.0, "hard", 1006.0)]
+    graph = Workflow("w", (Node("a", "noop"), Node("each", "map")), bodies={"each": body})
+    told = summarise(state, graph)
+    assert [(it["node_id"], it["duration"]) for it in told["slowest"][:2]] == [("a", 8.0), ("each", 7.0)]
+    seconds = {"fetch": 9.0, "noop": 8.0, "map": 7.0, "?": 0.5}
+    assert {type_: it["seconds"] for type_, it in told["per_type"].items()} == seconds
+    assert told["per_type"]["fetch"]["count"] == 2
+
+
 def test_it_stays_small() -> None:
     """However many nodes, types, pauses and failures there are."""
     count = 2000
@@ -170,7 +191,7 @@ def test_it_stays_small() -> None:
     state = state_with(
         **{node.id: NodeState("failed", 2, 0.0, 0.0, 9.0, error=ErrorDetail("c", "y" * 9999)) for node in nodes}
     )
-    state.pauses = [Pause(1.0, "hard", 2.0)] * count
+    state.pauses = [Pause(10.0 + number, "hard", 10.5 + number) for number in range(count)]
     told = summarise(state, Workflow("w", nodes))
     assert len(told["slowest"]) == len(told["errors"]) == TOP
     assert len(told["per_type"]) == MAX_TYPES

@@ -15,7 +15,7 @@ from bluev_actors.engine.store.record_codec import read_record
 from bluev_actors.engine.store.records import RunLine, RunRecord, Signal
 from bluev_actors.engine.store.shelf import Shelf
 from bluev_actors.engine.store.trouble import sentence
-from bluev_actors.errors import StorageUnavailableError
+from bluev_actors.errors import StorageUnavailableError, StoreCorruptError
 from bluev_actors.workflows.run_events import Recorded
 
 if TYPE_CHECKING:
@@ -49,6 +49,14 @@ def _reading() -> Generator[None]:
         yield
     except sqlite3.Error as error:
         raise StorageUnavailableError(sentence(error)) from error
+
+
+@contextmanager
+def _unpacking(what: str) -> Generator[None]:
+    try:
+        yield
+    except (ValueError, TypeError, LookupError) as error:
+        raise StoreCorruptError(f"{what} in the journal cannot be read: {error}") from error
 
 
 class StoreReader:
@@ -126,24 +134,27 @@ class StoreReader:
     def _recorded(
         self, run_id: str, workflow_id: str, seq: int, cursor: int, at: float, shape: int, body: bytes
     ) -> Recorded:
-        return Recorded(run_id, workflow_id, seq, cursor, at, self.codec.decode(shape, body))
+        with _unpacking(f"event {seq} of run {run_id}"):
+            return Recorded(run_id, workflow_id, seq, cursor, at, self.codec.decode(shape, body))
 
     def record(self, run: int, line: RunLine) -> RunRecord:
         """A run as it was accepted."""
         statement = "SELECT body, document FROM runs JOIN graphs ON digest = graph WHERE number = ?"
-        return read_record(line, *self._row(statement, run))
+        with _unpacking(f"run {line.run_id}"):
+            return read_record(line, *self._row(statement, run))
 
     def shelf(self, run: int) -> Shelf:
         """What is kept beside the events of a run."""
         shelf = Shelf()
-        for node_id, body in self._rows("SELECT node, body FROM checkpoints WHERE run = ?", run):
-            shelf.checkpoints[node_id] = from_bytes(body)
-        for name, body in self._rows("SELECT name, body FROM notes WHERE run = ?", run):
-            shelf.notes[name] = from_bytes(body)
-        for number, node_id, body in self._rows(
-            "SELECT number, node, body FROM signals WHERE run = ? ORDER BY number", run
-        ):
-            shelf.keep_signal(node_id, Signal(number, from_bytes(body)))
+        with _unpacking(f"what is kept beside run number {run}"):
+            for node_id, body in self._rows("SELECT node, body FROM checkpoints WHERE run = ?", run):
+                shelf.checkpoints[node_id] = from_bytes(body)
+            for name, body in self._rows("SELECT name, body FROM notes WHERE run = ?", run):
+                shelf.notes[name] = from_bytes(body)
+            for number, node_id, body in self._rows(
+                "SELECT number, node, body FROM signals WHERE run = ? ORDER BY number", run
+            ):
+                shelf.keep_signal(node_id, Signal(number, from_bytes(body)))
         return shelf
 
     def request(self, key: RequestKey) -> tuple[int, Answered] | None:
