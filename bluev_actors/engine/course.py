@@ -12,6 +12,7 @@ from bluev_actors.engine.scopes import Scope
 from bluev_actors.engine.standstill import Standstill
 from bluev_actors.workflows import paths
 from bluev_actors.workflows.frontier import Frontier
+from bluev_actors.workflows.interface import kind_in_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -44,6 +45,7 @@ class Course:
     """
 
     __slots__ = (
+        "_in_place",
         "causes",
         "due",
         "effects",
@@ -72,6 +74,7 @@ class Course:
         self.due: set[str] = set()
         self.effects = Effects()
         self.suspended = False
+        self._in_place: dict[str, NodeKind] = {}
 
     # --- how it goes --------------------------------------------------------------------------------------------
 
@@ -125,6 +128,16 @@ class Course:
     def kind(self, node_id: str) -> NodeKind:
         """The kind of a node, by its full id."""
         return self.kinds[self.node(node_id).type]
+
+    def kind_in_place(self, scope: Scope, node: Node) -> NodeKind:
+        """The kind of a node in a scope, with the ports that its body gives it; worked out once, for all its items."""
+        kind = self.kinds[node.type]
+        if kind.body is None:
+            return kind
+        place = scope.path + node.id
+        if place not in self._in_place:
+            self._in_place[place] = kind_in_place(kind, node, scope.workflow.bodies[node.id])
+        return self._in_place[place]
 
     # --- cancelling ---------------------------------------------------------------------------------------------
 

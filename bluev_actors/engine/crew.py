@@ -6,7 +6,7 @@ from collections import deque
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
-from attrs import Factory, define
+from attrs import Factory, define, field
 
 from bluev_actors.actors import child
 
@@ -38,12 +38,12 @@ class Crew:
         grace: seconds that a cancelled node has.
     """
 
-    _start_child: Callable[[ChildSpec], object]
-    _cancel_child: Callable[[str, str], None]
-    _arm: Callable[[str, float], None]
-    _disarm: Callable[[str], None]
-    _call: Callable[[], None]
-    _grace: float
+    _start_child: Callable[[ChildSpec], object] = field(alias="start_child")
+    _cancel_child: Callable[[str, str], None] = field(alias="cancel_child")
+    _arm: Callable[[str, float], None] = field(alias="arm")
+    _disarm: Callable[[str], None] = field(alias="disarm")
+    _call: Callable[[], None] = field(alias="call")
+    _grace: float = field(alias="grace")
     _executors: dict[str, NodeExecutor] = Factory(dict[str, "NodeExecutor"])
     _told: set[NodeExecutor] = Factory(set["NodeExecutor"])
     _to_cancel: deque[NodeExecutor] = Factory(deque["NodeExecutor"])

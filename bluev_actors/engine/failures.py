@@ -66,8 +66,9 @@ class Failures:
         node, scope, attempt = course.node(node_id), course.scope(node_id), self._state.nodes[node_id].attempt
         policy = node.retry or course.graph(node_id).settings.retry
         asked = outcome.retry_after
-        seconds = delay(policy, attempt, self._dice) if asked is None else asked
-        retries = may_retry(policy, attempt, outcome.error, outcome.class_names, elapsed + seconds)
+        number = attempt - self._state.spent.get(node_id, 0)  # in this attempt of the node around it
+        seconds = delay(policy, number, self._dice) if asked is None else asked
+        retries = may_retry(policy, number, outcome.error, outcome.class_names, elapsed + seconds)
         if retries and not course.is_doomed(scope):
             course.writer.add(NodeRetrying(node_id, attempt, outcome.error, course.now() + seconds))
             course.effects.backoffs.append((node_id, seconds))

@@ -102,6 +102,10 @@ class Flow:
         """The kind of a node, by its full id."""
         return self._course.kind(node_id)
 
+    def kind_in_place(self, scope: Scope, node: Node) -> NodeKind:
+        """The kind of a node in a scope, with the ports that its body gives it."""
+        return self._course.kind_in_place(scope, node)
+
     def scope(self, node_id: str) -> Scope:
         """The scope that a node stands in; there is one while the node is under way.
 

@@ -18,6 +18,7 @@ class RuntimeLimits:
         history: events held for replay.
         nodes: nodes of one workflow.
         connections: connections of one workflow.
+        run_nodes: nodes of one run, those inside bodies included.
         output_bytes: the size of one output value, as JSON.
         log_lines: lines that one node may log.
     """
@@ -30,5 +31,6 @@ class RuntimeLimits:
     history: int = 100_000
     nodes: int = 100_000
     connections: int = 1_000_000
+    run_nodes: int = 500_000
     output_bytes: int = 16 * 1024 * 1024
     log_lines: int = 10_000

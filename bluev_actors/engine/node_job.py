@@ -11,7 +11,6 @@ from bluev_actors.engine.node_executor import NodeExecutor
 from bluev_actors.engine.plain import plain_copy
 from bluev_actors.workflows.graph import DONE, ERROR
 from bluev_actors.workflows.inputs import gather_inputs
-from bluev_actors.workflows.interface import kind_in_place
 
 if TYPE_CHECKING:
     from bluev_actors.engine.clocks import TimeLimit
@@ -43,7 +42,7 @@ def make_executor(
     return NodeExecutor(
         _context(desk, flow.state, node, scope, started, port, round_),
         desk.catalogue[node.type],
-        partial(_prepare, desk, flow.state, scope),
+        partial(_prepare, desk, flow, scope),
         timeout=limit.seconds,
         timeout_code=limit.code,
         max_output_bytes=desk.limits.output_bytes,
@@ -82,19 +81,20 @@ def _context(
 
 def connected_outputs(outgoing: list[Edge]) -> tuple[str, ...]:
     """The names of a node's own outputs that lead somewhere, each once, in the order of the document."""
-    names = dict.fromkeys(edge.from_output for edge in outgoing)
-    return tuple(name for name in names if name not in (DONE, ERROR))
+    names = {edge.from_output: None for edge in outgoing}
+    names.pop(DONE, None)
+    names.pop(ERROR, None)
+    return tuple(names)
 
 
-def _prepare(desk: RunDesk, state: RunState, scope: Scope, context: NodeContext) -> None:
+def _prepare(desk: RunDesk, flow: Flow, scope: Scope, context: NodeContext) -> None:
     """Evaluate the params and gather the inputs, in the executor's own task; what goes wrong is the node's failure."""
-    node = context.node
-    kind = desk.kinds[node.type]
-    if kind.body is not None:
-        kind = kind_in_place(kind, node, scope.workflow.bodies[node.id])
+    node, nodes, prefix = context.node, flow.state.nodes, scope.prefix
+    kind = flow.kind_in_place(scope, node)
 
     def outputs_of(node_id: str) -> JsonObject | None:
-        return state.node(scope.prefix + node_id).outputs
+        known = nodes.get(prefix + node_id)
+        return None if known is None else known.outputs
 
     compiled = desk.params[scope.path + node.id]
     names: Names = {

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import Factory, define, frozen
 
+from bluev_actors.workflows.values import is_object
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
     from bluev_actors.workflows.kinds import NodeKind
     from bluev_actors.workflows.run_state import RunState
@@ -25,6 +27,8 @@ CLEAN: Final = "clean"
 """The note of a run that was left in order: its `seq` at that time."""
 CRASHES: Final = 3
 """So many crashes of the process, with nothing new between them, make the nodes in flight suspects."""
+SEAT: Final = 60.0
+"""Seconds that a suspicious run may keep the others waiting: who lives so long is not what kills at once."""
 
 
 def may_kill(kind: NodeKind) -> bool:
@@ -40,14 +44,14 @@ class Suspicion:
         news: the last event of the run that was new, by its `seq`.
         crashes: how often the process died since then.
         alone: the suspect that was started by itself.
-        marks: stands for the checkpoints that the suspects had; another one is news, too.
+        marks: stands for the checkpoints that the suspects had, by node; another one is news, too.
         poisoned: the node that is found guilty now.
     """
 
     news: int = 0
     crashes: int = 0
     alone: str | None = None
-    marks: int = 0
+    marks: Mapping[str, int] = Factory(dict[str, int])
     poisoned: str | None = None
 
     @property
@@ -57,39 +61,40 @@ class Suspicion:
 
     def as_note(self) -> Json:
         """What to keep of it."""
-        return {"news": self.news, "crashes": self.crashes, "alone": self.alone, "marks": self.marks}
+        return {"news": self.news, "crashes": self.crashes, "alone": self.alone, "marks": dict(self.marks)}
 
     def watching(self, node_id: str | None) -> Suspicion:
         """The same, when `node_id` is the one that runs by itself."""
         return Suspicion(self.news, self.crashes, node_id, self.marks)
 
+    def knows(self, node_id: str, mark: int) -> bool:
+        """Whether a node is where it was."""
+        return self.marks.get(node_id) == mark
 
-def suspect(
-    notes: Mapping[str, Json], state: RunState, suspects: Collection[str], marks: int = 0, *, others: int = 0
-) -> Suspicion:
+
+def suspect(notes: Mapping[str, Json], state: RunState, suspects: Mapping[str, int], *, others: int = 0) -> Suspicion:
     """Judge a run that is found as it was when the process ended.
 
     Args:
         notes: what the run has noted.
         state: the run, replayed.
-        suspects: its nodes in flight that could have killed the process.
-        marks: stands for the checkpoints of these nodes.
+        suspects: its nodes in flight that could have killed the process, each with what stands for its checkpoint.
         others: how many such nodes there were in other runs.
     """
     known = _read(notes.get(NOTE))
     if notes.get(CLEAN) == state.seq or not suspects:
         return Suspicion(state.news)
-    if known.alone is not None and known.alone in suspects:
+    if known.alone is not None and known.alone in suspects and known.knows(known.alone, suspects[known.alone]):
         return Suspicion(state.news, poisoned=known.alone)
-    again = known.news == state.news and known.marks == marks
+    again = known.news == state.news and all(known.knows(*each) for each in suspects.items())
     crashes = known.crashes + 1 if again else 1
     if crashes >= CRASHES and len(suspects) == 1 and not others:
         return Suspicion(state.news, poisoned=next(iter(suspects)))
-    return Suspicion(state.news, crashes, marks=marks)
+    return Suspicion(state.news, crashes, marks=suspects)
 
 
 def _read(note: Json) -> Suspicion:
-    return Suspicion(**note) if isinstance(note, dict) else Suspicion()
+    return Suspicion(**note) if is_object(note) else Suspicion()
 
 
 @define

@@ -27,7 +27,7 @@ from bluev_actors.engine.flow import Effects, Flow, Round
 from bluev_actors.engine.node_job import make_executor
 from bluev_actors.engine.outcome import Failed, Opens, Succeeded, Waits
 from bluev_actors.engine.plain import encoded
-from bluev_actors.engine.poison import NOTE, Suspicion, may_kill, suspect
+from bluev_actors.engine.poison import NOTE, SEAT, Suspicion, may_kill, suspect
 from bluev_actors.engine.run_commands import (
     Begin,
     CallUp,
@@ -52,7 +52,7 @@ from bluev_actors.engine.waits import WaitDesk
 from bluev_actors.errors import RefusedError
 from bluev_actors.workflows.control import Action, ControlOutcome, Ruling, SignalOutcome, is_stricter, judge
 from bluev_actors.workflows.kinds import NOTHING
-from bluev_actors.workflows.run_events import ErrorDetail, NodeLog, NodeStarted
+from bluev_actors.workflows.run_events import ErrorDetail, NodeLog, NodeStarted, RunStatusChanged
 
 if TYPE_CHECKING:
     from bluev_actors.engine.node_executor import NodeExecutor
@@ -94,6 +94,7 @@ class Run(Supervisor[RunCommand]):
         self._going_on = False
         self._given: list[str] = []
         self._limited: set[str] = set()
+        self._benched = False
         self._on_record = bool(self._writer.state.seq)
         self._stored: deque[list[NodeStarted]] = deque()
         self._timers = Timers(self.start_child, self.cancel_child)
@@ -147,8 +148,8 @@ class Run(Supervisor[RunCommand]):
                 self._restore_clock(node_id, as_of)
         poisoned = () if suspicion.poisoned is None else (suspicion.poisoned,)
         self._flow.recover(one_at_a_time=suspicion.one_at_a_time, poisoned=poisoned)
-        if suspicion.one_at_a_time and not self._may_try():
-            self._flow.suspend()
+        if suspicion.one_at_a_time and self.state.status == "running":
+            self._take_seat()
         self._note_crashes(suspicion)
         self._arm_pause_ends()
         self._arm_waits()
@@ -169,22 +170,35 @@ class Run(Supervisor[RunCommand]):
             for node_id in self._limited:
                 self._clocks.stop(node_id)
 
-    def _may_try(self) -> bool:
-        """Whether the nodes that are suspected of killing the process may be tried now; other runs may be before."""
-        if self.state.status != "running":
-            return True
-        return self._desk.bench.take_seat(self._desk.record.run_id, self._call_up)
+    def _take_seat(self) -> None:
+        """Try the nodes that are suspected of killing the process when no other run does."""
+        if self._desk.bench.take_seat(self._desk.record.run_id, self._call_up):
+            self._timers.arm("bench", SEAT)
+        else:
+            self._benched = True
+            self._flow.suspend()
+
+    def _leave_bench(self) -> None:
+        """Keep nobody waiting, and wait for nobody."""
+        self._desk.bench.leave(self._desk.record.run_id)
+        self._timers.disarm("bench")
+        if self._benched:
+            self._benched = False
+            self._flow.suspend(over=True)
 
     def _suspect(self) -> Suspicion:
         """What is to be thought of the nodes in flight, when it was the process that crashed and not this actor."""
         if not self._desk.found:
             return Suspicion()
         self._desk.found = False
+        notes = self._desk.journal.notes(self._desk.record.run_id)
+        return suspect(notes, self.state, self._suspects(), others=self._desk.other_suspects)
+
+    def _suspects(self) -> dict[str, int]:
+        """The nodes in flight that could kill the process, each with what stands for its checkpoint."""
         journal, run_id = self._desk.journal, self._desk.record.run_id
         suspects = [it for it in self.state.in_flight if may_kill(self._flow.kind(it))]
-        kept = {node_id: journal.checkpoint(run_id, node_id) for node_id in suspects}
-        marks = crc32(encoded(kept))
-        return suspect(journal.notes(run_id), self.state, suspects, marks, others=self._desk.other_suspects)
+        return {it: crc32(encoded(journal.checkpoint(run_id, it))) for it in suspects}
 
     def _call_up(self) -> None:
         self.ref.tell(CallUp(), urgent=True)
@@ -192,7 +206,9 @@ class Run(Supervisor[RunCommand]):
     @handles
     async def call_up(self, _message: CallUp) -> None:
         """It is this run's turn to try the nodes that are suspected of killing the process."""
-        if not self._suspended:
+        if self._benched and not self._suspended:
+            self._benched = False
+            self._timers.arm("bench", SEAT)
             self._flow.suspend(over=True)
             self._go_on()
 
@@ -231,9 +247,9 @@ class Run(Supervisor[RunCommand]):
         suspect = self._flow.suspect
         effects = self._flow.go_on()
         if self._flow.suspect != suspect:
-            self._note_crashes(Suspicion(self.state.news, 1))
+            self._note_crashes(Suspicion(self.state.news, 1, marks=self._suspects()))
             if self._flow.suspect is None:
-                self._desk.bench.leave(self._desk.record.run_id)
+                self._leave_bench()
         ahead, launches = self._sorted(effects.launches)
         self._commit(launches)
         self._launch(ahead)
@@ -314,7 +330,9 @@ class Run(Supervisor[RunCommand]):
             return
         overtaken = [it.node_id for it in launches if it.node_id in self._flow.causes]
         for started in launches:
-            if started.node_id not in self._flow.causes:
+            # One that stood still may have ended between its start and the commit of that.
+            awaited = started.node_id in self.state.in_flight or started.node_id in self.state.open
+            if awaited and started.node_id not in self._flow.causes:
                 self._launch_executor(started)
         if overtaken:
             for node_id in overtaken:
@@ -400,6 +418,8 @@ class Run(Supervisor[RunCommand]):
             case Failed():
                 self._note_exception(node_id, outcome)
                 self._flow.failed(node_id, outcome, elapsed)
+            case Opens() if len(self.state.nodes) + len(outcome.items) > self._desk.limits.run_nodes:
+                self._flow.failed(node_id, self._too_many_nodes(), self._stop_clock(node_id))
             case Opens():
                 self._flow.opened(node_id, outcome)
             case Waits():
@@ -408,6 +428,10 @@ class Run(Supervisor[RunCommand]):
                 self._flow.cancelled(node_id)
             case _:
                 self._executor_crashed(node_id, exit_)
+
+    def _too_many_nodes(self) -> Failed:
+        limit = self._desk.limits.run_nodes
+        return Failed(ErrorDetail("too_many_nodes", f"the run would have more than {limit} nodes, bodies included"))
 
     def _stop_clock(self, node_id: str) -> float:
         if node_id in self._limited:
@@ -537,6 +561,8 @@ class Run(Supervisor[RunCommand]):
                 self._time_out()
             case "gate":
                 self._wake_gate()
+            case "bench":
+                self._leave_bench()
             case "pause-until":
                 self._resume(ResumeRun(), "until")
             case "pause-timeout":
@@ -603,6 +629,8 @@ class Run(Supervisor[RunCommand]):
         elif upgrade:
             until, stop_at = self.state.pause_until, self.state.pause_stop_at
             self._flow.pause(mode, until=until, stop_at=stop_at, by=message.by)
+        elif message.until is not None or message.timeout is not None:
+            self._change_pause_ends(message)
         outcome = self._outcome("pause", ruling, message.heard)
         if (ruling == "do" or upgrade) and mode == "checkpoint":
             self._stand_still()
@@ -610,6 +638,16 @@ class Run(Supervisor[RunCommand]):
             self._hold()
         self._go_on()
         return outcome
+
+    def _change_pause_ends(self, message: PauseRun) -> None:
+        """A run that is paused already is to end that by itself at another time."""
+        state = self.state
+        if state.pause_mode is not None:
+            stop_at = None if message.timeout is None else self._desk.now() + message.timeout
+            change = RunStatusChanged(state.status, None, state.pause_mode, message.until, stop_at, message.by)
+            self._writer.add(change)
+            self._timers.disarm("pause-")
+            self._arm_pause_ends()
 
     def _is_pausable(self, node_id: str) -> bool:
         context = self._crew.context(node_id)
@@ -619,11 +657,11 @@ class Run(Supervisor[RunCommand]):
         """Those nodes in flight that can stand still do: to the outside they are paused, their tasks live on."""
         for node_id in self._crew.stand_still(self._flow.causes):
             self._clocks.stop(node_id)
-            self._flow.causes[node_id] = "pause"
-            self._flow.cancelled(node_id)
+            self._flow.stands_still(node_id)
 
     def _hold(self) -> None:
         """The clocks of the run stand still; those of the pause begin."""
+        self._leave_bench()
         self._timers.hold()
         for node_id in self._limited:
             self._clocks.stop(node_id)

@@ -110,7 +110,7 @@ class RunHandle:
     _follow: Callable[[int], trio.Event]
     _desk: RunDesk | None = None
     ref: Ref[RunCommand] | None = None
-    _last: Callable[[str], Recorded | None] = field(default=lambda _run_id: None)
+    _last: Callable[[str], Recorded | None] = field(default=lambda _run_id: None, alias="last")
     _callbacks: trio.Event | None = None
     _begun: trio.Event = field(factory=trio.Event, init=False)
     _shown: RunState | None = field(default=None, init=False)
@@ -334,7 +334,7 @@ class RunHandle:
         outcome = await self._reach(SignalRun(node_id, payload, heard))
         if outcome is None:
             return self._unsignalled(node_id, "run_finished", f"the run has ended: it is {self.status}")
-        await self.desk.journal.stored()
+        await self._stored()
         return outcome
 
     def _has_node(self, node_id: str) -> bool:
@@ -354,10 +354,15 @@ class RunHandle:
 
     async def _control(self, action: Action, command: PauseRun | ResumeRun | StopRun) -> ControlOutcome:
         outcome = await self._reach(command)
-        if outcome is None:
-            return self._too_late(action, command.heard)
-        await self.desk.journal.stored()
-        return outcome
+        await self._stored()  # its end, too, when it came too late
+        return self._too_late(action, command.heard) if outcome is None else outcome
+
+    async def _stored(self) -> None:
+        try:
+            await self.desk.journal.stored()
+        except StorageUnavailableError as error:
+            doubt = "what was asked for may yet be done when the store works again; the same request_id will tell"
+            raise StorageUnavailableError(f"{error}; {doubt}") from error
 
     async def _reach(self, command: Askable[RunCommand, R]) -> R | None:
         """Ask the run's actor; while that is between two incarnations, wait for the next.

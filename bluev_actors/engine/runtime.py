@@ -25,6 +25,7 @@ from bluev_actors.engine.plain import plain_copy
 from bluev_actors.engine.run_commands import StopRun
 from bluev_actors.engine.runs import Runs, new_run_id
 from bluev_actors.engine.secrets import Secrets
+from bluev_actors.engine.turns import is_small
 from bluev_actors.engine.watchdog import watching
 from bluev_actors.errors import (
     ActorStoppedError,
@@ -34,11 +35,12 @@ from bluev_actors.errors import (
     StorageUnavailableError,
 )
 from bluev_actors.workflows.options import RunOptions
+from bluev_actors.workflows.problems import GraphProblem
 from bluev_actors.workflows.rerun import reusable
 from bluev_actors.workflows.run_events import NodeProgress
 from bluev_actors.workflows.sharing import share_names
 from bluev_actors.workflows.validation import GraphLimits, Verdict, parse_workflow
-from bluev_actors.workflows.values import find_flaw, is_list, is_object
+from bluev_actors.workflows.values import find_flaw, is_object
 
 if TYPE_CHECKING:
     from bluev_actors.engine.callbacks import Callback
@@ -48,8 +50,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-LARGE: Final = 2_000
-"""Nodes and connections beyond which a document is validated in a thread, so that nobody else waits."""
+LARGE: Final = 20_000
+"""Values, and pieces of text, beyond which a document is validated in a thread, so that nobody else waits."""
 
 ProgressListener: TypeAlias = Callable[[str, str, NodeProgress, float], None]
 """Called with run id, workflow id, progress and wall time. A plain function that does not raise."""
@@ -98,7 +100,7 @@ class Runtime:
 
     async def validate(self, workflow: object, inputs: JsonObject | None = None) -> Verdict:
         """Check a document without running it."""
-        if _size(workflow) > LARGE:
+        if not is_small(workflow, LARGE):
             own = self._complete(await trio.to_thread.run_sync(_own, workflow))
             return await trio.to_thread.run_sync(self._parse, own, inputs)
         await trio.lowlevel.checkpoint()
@@ -109,6 +111,9 @@ class Runtime:
         return self.documents.complete(own.value) if own.is_json else own.value
 
     def _parse(self, workflow: object, inputs: JsonObject | None) -> Verdict:
+        if inputs is not None and not is_object(inputs):
+            problem = GraphProblem("invalid_field_type", "the inputs of a workflow have to be an object", "inputs")
+            return Verdict(None, (problem,))
         limits = GraphLimits(nodes=self.limits.nodes, connections=self.limits.connections)
         kinds, disabled = self.catalogue.kinds, self.catalogue.disabled
         return parse_workflow(
@@ -332,9 +337,3 @@ def _own(value: Json) -> _Own:
     copy = plain_copy(value)
     share_names(copy)
     return _Own(copy, is_json=True)
-
-
-def _size(workflow: object) -> int:
-    if not is_object(workflow):
-        return 0
-    return sum(len(part) for name in ("nodes", "connections") if is_list(part := workflow.get(name)))

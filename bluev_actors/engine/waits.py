@@ -12,6 +12,7 @@ from attrs import Factory, define
 from bluev_actors.engine.mask import Mask
 from bluev_actors.engine.outcome import Waits
 from bluev_actors.workflows.kinds import NOTHING
+from bluev_actors.workflows.values import is_object
 
 if TYPE_CHECKING:
     from bluev_actors.engine.journal import Journal
@@ -44,7 +45,7 @@ class WaitDesk:
     def of(self, node_id: str) -> Waits | None:
         """What a node said it waits for; None for a node that never did."""
         note = self._journal.notes(self._run_id).get(_NOTE + node_id)
-        return Waits(**note) if isinstance(note, dict) else None
+        return Waits(**note) if is_object(note) else None
 
     def next_signal(self, node_id: str) -> tuple[Json] | None:
         """The oldest signal for a node that fits what it waits for; those before it that do not are dropped."""

@@ -61,6 +61,7 @@ NODE_CODES: Final[dict[str, str]] = {
     "invalid_input": "An input's value is not what the node needs.",
     "invalid_condition": "A condition came to something else than true or false.",
     "invalid_checkpoint": "What the node wanted to keep is not plain JSON, or too large.",
+    "too_many_nodes": "The run would have more nodes than it may, those inside bodies included.",
     "too_many_items": "A `map` has more items than it may have.",
     "max_iterations": "A loop went round as often as it may and was not done.",
     "invalid_event": "The data of an event is not plain JSON.",

@@ -571,7 +571,7 @@ class WorkflowStatusUpdate(RunMessage):
         mode: of `pausing` and `paused`: the pause's mode.
         until: of a pause: when the run goes on by itself (RFC 3339).
         stop_at: of a pause: when the run is stopped if it is still paused (RFC 3339).
-        by: the session that asked for it; absent when the run does it by itself.
+        by: the session that asked for it, empty for a program that embeds the runtime; absent when nobody did.
     """
 
     type: ClassVar[str] = "workflow_status_update"

@@ -35,21 +35,19 @@ class Frontier:
     """
 
     def __init__(self, workflow: Workflow, kinds: Kinds) -> None:
-        self._nodes = workflow.nodes
         self._kinds = kinds
-        self._places = workflow.places
-        self._leads_to = workflow.leads_to
-        self._open = [len(edges) for edges in workflow.incoming.values()]
-        """By the places of nodes: how many of the edges into them are not settled."""
-        self._dead: dict[int, int] = {}
-        self._causes: dict[int, str] = {}
-        self._incoming = workflow.incoming
+        self._by_id = workflow.by_id
+        self._outgoing = workflow.outgoing
+        self._fan_in = workflow.fan_in
+        self._open = workflow.fan_in.copy()
+        self._dead: dict[str, int] = {}
+        self._causes: dict[str, str] = {}
         self.unsettled = len(workflow.nodes)
         """How many nodes have not ended."""
 
     def open(self) -> list[Step]:
         """The steps of a fresh run: the nodes that nothing leads to."""
-        return self._decide([place for place, edges in enumerate(self._incoming.values()) if not edges])
+        return self._decide([node_id for node_id, count in self._fan_in.items() if not count])
 
     def settle(self, node_id: str, produced: Collection[str], cause: str) -> list[Step]:
         """Note that a node has ended.
@@ -62,45 +60,45 @@ class Frontier:
         Returns:
             What follows from it, skipped nodes and what follows from them included, in the graph's order.
         """
-        decided: list[int] = []
-        self._settle_edges(self._places[node_id], produced, cause, decided)
+        decided: list[str] = []
+        self._settle_edges(node_id, produced, cause, decided)
         return self._decide(decided) if decided else []
 
-    def _settle_edges(self, place: int, produced: Collection[str], cause: str, decided: list[int]) -> None:
+    def _settle_edges(self, node_id: str, produced: Collection[str], cause: str, decided: list[str]) -> None:
         self.unsettled -= 1
         open_edges = self._open
-        each = iter(self._leads_to[place])
-        for output, there in zip(each, each, strict=True):
-            if output not in produced:
+        for edge in self._outgoing[node_id]:
+            there = edge.to_node
+            if edge.from_output not in produced:
                 self._note_dead(there, cause)
-            open_edges[there] -= 1
-            if not open_edges[there]:
+            left = open_edges[there] = open_edges[there] - 1
+            if not left:
                 decided.append(there)
 
-    def _note_dead(self, place: int, cause: str) -> None:
-        self._dead[place] = self._dead.get(place, 0) + 1
+    def _note_dead(self, node_id: str, cause: str) -> None:
+        self._dead[node_id] = self._dead.get(node_id, 0) + 1
         if cause in FAILURES:
-            self._causes[place] = _FAILED
+            self._causes[node_id] = _FAILED
         else:
-            self._causes.setdefault(place, cause)
+            self._causes.setdefault(node_id, cause)
 
-    def _decide(self, decided: list[int]) -> list[Step]:
+    def _decide(self, decided: list[str]) -> list[Step]:
         steps: list[Step] = []
-        for place in decided:  # it grows on the way
-            reason = self._reason_to_skip(place)
-            steps.append((self._nodes[place], reason))
+        for node_id in decided:  # it grows on the way
+            node = self._by_id[node_id]
+            reason = self._reason_to_skip(node)
+            steps.append((node, reason))
             if reason is not None:
-                self._settle_edges(place, (), reason, decided)
+                self._settle_edges(node_id, (), reason, decided)
         return steps
 
-    def _reason_to_skip(self, place: int) -> str | None:
-        node, cause = self._nodes[place], self._causes.get(place)
+    def _reason_to_skip(self, node: Node) -> str | None:
         if node.disabled:
             return "disabled"
-        rule = _rule(node, self._kinds)
+        rule, cause = _rule(node, self._kinds), self._causes.get(node.id)
         if cause is None and rule == "all_success":
             return None
-        delivered = len(self._incoming[node.id]) - self._dead.get(place, 0)
+        delivered = self._fan_in[node.id] - self._dead.get(node.id, 0)
         runs = fires(rule, delivered, failed=cause == _FAILED, dead=cause is not None)
         return None if runs else cause or "trigger_rule"
 

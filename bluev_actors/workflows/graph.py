@@ -160,7 +160,7 @@ class Workflow:
     @cached_property
     def in_order(self) -> tuple[str, ...]:
         """The ids of the nodes, each behind those that lead to it."""
-        open_edges = {node_id: len(edges) for node_id, edges in self.incoming.items()}
+        open_edges = self.fan_in.copy()
         order = [node_id for node_id, count in open_edges.items() if not count]
         for node_id in order:  # it grows on the way
             for edge in self.outgoing[node_id]:
@@ -170,21 +170,9 @@ class Workflow:
         return tuple(order)
 
     @cached_property
-    def places(self) -> dict[str, int]:
-        """The place of each node in `nodes`, by its id."""
-        return {node.id: place for place, node in enumerate(self.nodes)}
-
-    @cached_property
-    def leads_to(self) -> list[tuple[Any, ...]]:
-        """Where the edges out of each node lead, by its place: an output, the place of a node, an output, and so on.
-
-        It is walked for every node of every run, so it holds nothing that has to be looked up.
-        """
-        places = self.places
-        leads: list[list[Any]] = [[] for _ in self.nodes]
-        for edge in self.edges:
-            leads[places[edge.from_node]] += (edge.from_output, places[edge.to_node])
-        return [tuple(each) for each in leads]
+    def fan_in(self) -> dict[str, int]:
+        """How many edges lead to each node, in the order of the document."""
+        return {node_id: len(edges) for node_id, edges in self.incoming.items()}
 
     def graph_of(self, node_id: str) -> Workflow:
         """The graph that a node stands in: this one or a body in it, by the node's full id.

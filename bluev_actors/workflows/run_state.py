@@ -224,8 +224,8 @@ _ACTIONS: Final[dict[str, Literal["pause", "resume", "stop"]]] = {
 
 def _note_control(state: RunState, event: RunStatusChanged, at: float) -> None:
     """Remember who asked for it; what a run does by itself is no control."""
-    if event.by is not None:
-        action = "pause" if event.mode is not None else _ACTIONS[event.status]
+    action = "pause" if event.mode is not None else _ACTIONS.get(event.status)
+    if event.by is not None and action is not None:  # a foreign daemon may name somebody anywhere
         state.controls.append(Control(action, at, event.by))
         del state.controls[:-MAX_CONTROLS]
 
@@ -294,12 +294,16 @@ def _touch(state: RunState, node_id: str, status: NodeStatus, attempt: int | Non
     if attempt is not None:
         node.attempt = attempt
     state.in_flight.pop(node_id, None)
-    state.open.pop(node_id, None)
+    if state.open:
+        state.open.pop(node_id, None)
     return node
 
 
 def _node_started(state: RunState, event: NodeStarted, at: float) -> None:
-    state.attempts += max(0, event.attempt - state.node(event.node_id).attempt)
+    known = state.nodes.get(event.node_id)
+    before = state.spent.get(event.node_id, 0) if known is None else known.attempt
+    if event.attempt > before:
+        state.attempts += event.attempt - before
     node = _touch(state, event.node_id, "running", event.attempt)
     if node.started_at is None or not event.recovered:
         node.started_at = at
@@ -342,7 +346,7 @@ def _drop_what_did_not_complete(state: RunState, node_id: str) -> None:
     """Forget the nodes inside a node that is tried again, but for the completed; they run with its next attempt."""
     inside = re.compile(re.escape(node_id) + r"(\[\d+\])?/")
     for nested in [n for n, it in state.nodes.items() if it.status != "completed" and inside.match(n)]:
-        state.spent[nested] = state.nodes.pop(nested).attempt
+        state.spent[nested] = max(state.spent.get(nested, 0), state.nodes.pop(nested).attempt)
         state.in_flight.pop(nested, None)
         state.open.pop(nested, None)
 

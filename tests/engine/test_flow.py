@@ -567,7 +567,7 @@ def _last_outcome(node: Node, workflow: Workflow, script: Script) -> Outcome:
     policy = node.retry or workflow.settings.retry
     for attempt in range(1, policy.max_attempts + 1):
         outcome = script.at(attempt)
-        if isinstance(outcome, Succeeded) or not outcome.error.retryable:
+        if not isinstance(outcome, Failed) or not outcome.error.retryable:
             return outcome
     return script.at(policy.max_attempts)
 

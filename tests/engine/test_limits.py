@@ -16,6 +16,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         "history": 100_000,
         "nodes": 100_000,
         "connections": 1_000_000,
+        "run_nodes": 500_000,
         "output_bytes": 16 * 1024 * 1024,
         "log_lines": 10_000,
     }

@@ -30,7 +30,7 @@ def state_of(*events: RunEvent) -> RunState:
 
 def crash(notes: dict[str, Json], state: RunState, marks: int = 0, others: int = 0) -> Suspicion:
     """The process died: judge the run, and note it as the run's actor does."""
-    found = suspect(notes, state, state.in_flight, marks, others=others)
+    found = suspect(notes, state, dict.fromkeys(state.in_flight, marks), others=others)
     alone = next(iter(state.in_flight), None) if found.one_at_a_time else None
     notes[NOTE] = found.watching(alone).as_note()
     return found
@@ -58,8 +58,8 @@ def test_the_second_suspect_is_guilty_when_the_first_came_through() -> None:
     for _ in range(CRASHES):
         crash(notes, state)
     state = state_of(NodeStarted("a"), NodeStarted("b"), NodeCompleted("a", 1, {}))
-    notes[NOTE] = Suspicion(state.news, 1).watching("b").as_note()
-    assert suspect(notes, state, state.in_flight).poisoned == "b"
+    notes[NOTE] = Suspicion(state.news, 1, marks={"b": 0}).watching("b").as_note()
+    assert suspect(notes, state, dict.fromkeys(state.in_flight, 0)).poisoned == "b"
 
 
 def test_something_new_between_two_crashes_begins_the_count_again() -> None:
@@ -99,15 +99,15 @@ def test_nobody_is_suspected_where_nothing_is_in_flight() -> None:
 @given(st.integers(0, 9), st.integers(0, 9), st.none() | st.text())
 def test_a_note_is_read_as_it_was_written(news: int, crashes: int, alone: str | None) -> None:
     """What is kept of a suspicion is what the next process knows."""
-    notes: dict[str, Json] = {NOTE: Suspicion(news, crashes, alone).as_note()}
-    found = suspect(notes, RunState("run", "workflow", news=news), ["\n1", "\n2"])
+    notes: dict[str, Json] = {NOTE: Suspicion(news, crashes, alone, {"\n1": 1, "\n2": 2}).as_note()}
+    found = suspect(notes, RunState("run", "workflow", news=news), {"\n1": 1, "\n2": 2})
     assert found.crashes == crashes + 1
 
 
 @pytest.mark.parametrize("note", [None, 3, "text", []])
 def test_a_note_that_is_none_counts_for_nothing(note: Json) -> None:
     """A journal that was tampered with does not keep a run from going on."""
-    assert suspect({NOTE: note}, state_of(NodeStarted("a")), ["a"]).crashes == 1
+    assert suspect({NOTE: note}, state_of(NodeStarted("a")), {"a": 0}).crashes == 1
 
 
 def test_a_checkpoint_is_news() -> None:
@@ -123,8 +123,17 @@ def test_a_lone_node_beside_others_is_tried_and_not_convicted() -> None:
     state = state_of(NodeStarted("a"))
     for _ in range(CRASHES - 1):
         crash(notes, state, others=1)
-    assert crash(notes, state, others=1) == Suspicion(state.news, CRASHES)
+    assert crash(notes, state, others=1) == Suspicion(state.news, CRASHES, marks={"a": 0})
     assert crash(notes, state, others=1).poisoned == "a"
+
+
+def test_who_gets_on_alone_is_not_convicted() -> None:
+    """A suspect that has kept a checkpoint since it was started by itself was not what killed the process."""
+    notes: dict[str, Json] = {}
+    state = state_of(NodeStarted("a"), NodeStarted("b"))
+    for _ in range(CRASHES):
+        crash(notes, state)
+    assert crash(notes, state, marks=7).poisoned is None
 
 
 def test_only_code_that_is_not_ours_can_kill() -> None:

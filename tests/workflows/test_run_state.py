@@ -44,7 +44,11 @@ NODE_IDS = st.sampled_from(["a", "b", "c", "a[0]/x", "a[1]/x"])
 ATTEMPTS = st.integers(1, 3)
 EVENTS: st.SearchStrategy[RunEvent] = st.one_of(
     st.builds(RunStarted, st.booleans()),
-    st.builds(RunStatusChanged, st.sampled_from(["queued", "running", "pausing", "paused", "stopping"])),
+    st.builds(
+        RunStatusChanged,
+        st.sampled_from(["queued", "running", "pausing", "paused", "stopping"]),
+        by=st.none() | st.just("session"),
+    ),
     st.builds(
         RunStatusChanged,
         st.just("pausing"),
@@ -421,6 +425,26 @@ def test_the_next_attempt_of_an_open_node_begins_with_what_completed() -> None:
     assert not state.open
 
 
+def test_attempts_inside_a_node_that_is_tried_again_count_on() -> None:
+    """None has the same number twice, and each is counted once; one that never began in between changes nothing."""
+    inside = "a[0]/x"
+    again = NodeRetrying("a", 1, ERROR, 0.0)
+    events: list[RunEvent] = [
+        NodeStarted("a", opens=True),
+        NodeStarted(inside),
+        NodeRetrying(inside, 1, ERROR, 0.0),
+        NodeStarted(inside, 2),
+        NodeFailed(inside, 2, ERROR),
+        again,
+    ]
+    state = folded(*events)
+    assert (state.spent, state.attempts) == ({inside: 2}, 3)
+    state = folded(*events, NodeStarted("a", 2, opens=True), NodeCancelled(inside, 0, "fail_fast"), again)
+    assert (state.spent, state.attempts) == ({inside: 2}, 4)
+    state = folded(*events, NodeStarted("a", 2, opens=True), NodeStarted(inside, 3), NodeStarted(inside, 3, True))
+    assert state.attempts == 5
+
+
 def test_the_retry_of_a_node_with_a_task_drops_nothing() -> None:
     """Only an open node has anything inside."""
     state = folded(NodeStarted("a"), NodeFailed("a[0]/x", 1, ERROR), NodeRetrying("a", 1, ERROR, 2000.0))
@@ -547,3 +571,14 @@ def test_whose_child_it_is() -> None:
     """A run that runs parts of another again says so in its first event."""
     assert folded(RunStarted(parent_run_id="r0")).parent_run_id == "r0"
     assert folded(RunStarted()).parent_run_id is None
+
+
+def test_only_what_can_be_asked_is_a_control() -> None:
+    """Whoever a daemon names: nobody asks for a run to have come to rest."""
+    asked: list[RunEvent] = [
+        RunStatusChanged("pausing", None, "hard", by="s1"),
+        RunStatusChanged("paused", by="s2"),
+        RunStatusChanged("running", by="s3"),
+        RunStatusChanged("stopping"),
+    ]
+    assert [(it.action, it.by) for it in folded(RunStarted(), *asked).controls] == [("pause", "s1"), ("resume", "s3")]

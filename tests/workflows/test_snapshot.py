@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from bluev_actors.testing.strategies import json_objects
 from bluev_actors.workflows.graph import PauseMode
-from bluev_actors.workflows.run_events import ErrorDetail, NodeProgress, NodeStarted, RunStarted, RunStatusChanged
+from bluev_actors.workflows.run_events import (
+    ErrorDetail,
+    NodeProgress,
+    NodeStarted,
+    RunEvent,
+    RunStarted,
+    RunStatusChanged,
+)
 from bluev_actors.workflows.run_state import NodeState, RunState, apply_event
 from bluev_actors.workflows.snapshot import load_snapshot, snapshot
 
@@ -132,7 +139,8 @@ def test_what_is_no_snapshot_is_refused() -> None:
 def test_open_nodes_are_told_from_those_with_tasks() -> None:
     """Both are running; only the latter are in flight."""
     state = RunState("r", "w")
-    for seq, event in enumerate([RunStarted(), NodeStarted("a", opens=True), NodeStarted("a[0]/x")], 1):
+    events: list[RunEvent] = [RunStarted(), NodeStarted("a", opens=True), NodeStarted("a[0]/x")]
+    for seq, event in enumerate(events, 1):
         apply_event(state, event, seq, 1.0)
     loaded = load_snapshot(snapshot(state))
     assert (list(loaded.open), list(loaded.in_flight)) == (["a"], ["a[0]/x"])
@@ -142,7 +150,8 @@ def test_a_pause_tells_how_it_ends() -> None:
     """Who comes late can count down too; of a run that goes on it says nothing."""
     state = RunState("r", "w")
     pause = RunStatusChanged("pausing", None, "drain", until=60.0, stop_at=90.0, by="s1")
-    for seq, event in enumerate([RunStarted(parent_run_id="r0"), pause, RunStatusChanged("paused")], 1):
+    events: list[RunEvent] = [RunStarted(parent_run_id="r0"), pause, RunStatusChanged("paused")]
+    for seq, event in enumerate(events, 1):
         apply_event(state, event, seq, 1.0)
     told = snapshot(state)
     assert (told["mode"], told["parent_run_id"]) == ("drain", "r0")
