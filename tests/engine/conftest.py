@@ -71,16 +71,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Have every async test of this folder run in virtual time."""
     folder = Path(__file__).parent
     for item in items:
-        if item.path.is_relative_to(folder) and _is_async(getattr(item, "obj", None)):
+        if item.path.is_relative_to(folder) and iscoroutinefunction(getattr(item, "obj", None)):
             fixtures: list[str] = getattr(item, "fixturenames", [])
             run = run_in_real_time if "running_clock" in fixtures else run_in_virtual_time
             item.add_marker(pytest.mark.trio(run=run))
-
-
-def _is_async(test: object) -> bool:
-    """Whether a test is a coroutine function, one that Hypothesis has wrapped included."""
-    inner = getattr(getattr(test, "hypothesis", None), "inner_test", None)
-    return iscoroutinefunction(test) or iscoroutinefunction(inner)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ import trio
 from attrs import define
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trio.testing import MockClock
 
 from bluev_actors.actors import open_system
 from bluev_actors.engine.journal import MemoryJournal, RunRecord
@@ -214,8 +215,12 @@ async def _opened(folder: Path, few: int) -> AsyncGenerator[SqliteJournal]:
 
 @given(st.sampled_from([1, 10, 1_000]), OPERATIONS)
 @settings(deadline=None, max_examples=25)
-async def test_a_journal_is_what_its_model_is(few: int, operations: list[Operation]) -> None:
+def test_a_journal_is_what_its_model_is(few: int, operations: list[Operation]) -> None:
     """Through restarts, crashes of the process and of the actor, and failing commits."""
+    trio.run(_play, few, operations, clock=MockClock(autojump_threshold=0))
+
+
+async def _play(few: int, operations: list[Operation]) -> None:
     fate = _Fate()
     with TemporaryDirectory(dir=QUICK) as name, armed(fate):
         world = _World(Path(name) / "data", few, fate, [], [])
