@@ -104,6 +104,7 @@ class Client:
     def _take(self, message: Event) -> None:
         self.cursor = message.get("cursor") or self.cursor
         if message["type"] in REPLIES and "request_id" in message:
+            self._ledger.hear(message)
             self._replies[message["request_id"]] = message
             self._wake()
         elif "seq" in message:

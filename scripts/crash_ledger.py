@@ -51,13 +51,16 @@ class Ledger:
             self.doubled.append(f"{event['run_id']} seq {event['seq']} was delivered twice")
         known[event["seq"]] = event
 
-    def answer(self, request: Event, reply: Event) -> None:
-        """Note what an answer promises."""
+    def hear(self, reply: Event) -> None:
+        """Note the event that an answer is, even if whoever asked does not wait for it any more."""
         if reply["type"] == "workflow_execution_started":
             self.runs[reply["run_id"]] = reply["workflow_id"]
             if not reply.get("duplicate"):
                 self.see(reply)
-        elif reply.get("status") == "acknowledged":
+
+    def answer(self, request: Event, reply: Event) -> None:
+        """Note what an answer promises."""
+        if reply.get("status") == "acknowledged":
             self._promise(request, reply)
 
     def _promise(self, request: Event, reply: Event) -> None:

@@ -15,7 +15,7 @@ from attrs import Factory, define, field
 from bluev_actors.workflows import paths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from bluev_actors.workflows.graph import Rate, Settings
 
@@ -167,6 +167,18 @@ class Gate:
         """Wait for nothing any more; a run that is paused or comes to its end must not hold up the line."""
         for key in list(self._waits):
             self._leave_line(key)
+
+    def take_over(self, wake: Callable[[], None], kept: Collection[str]) -> None:
+        """Serve the next incarnation of the run, after a crash of the one before.
+
+        Args:
+            wake: as for `Admission.gate`.
+            kept: the nodes that are still under way; what others held is given back.
+        """
+        self._wake = wake
+        self.withdraw()
+        for node_id in [it for it in self._held if it not in kept]:
+            self.leave(node_id)
 
     def close(self) -> None:
         """Give everything back: the run, or this incarnation of it, is over."""

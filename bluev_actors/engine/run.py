@@ -84,7 +84,7 @@ class Run(Supervisor[RunCommand]):
         self._queued = queued
         self._settings = desk.record.workflow.settings
         self._writer = RunWriter(desk.journal, desk.record, desk.now, desk.secrets.mask)
-        self._gate = None if desk.admission is None else desk.admission.gate(self._settings, self._wake_gate)
+        self._gate = desk.open_gate(self._wake_gate, {**self.state.in_flight, **self.state.open})
         dice = Random(desk.record.run_id)  # noqa: S311 - no secret
         self._flow = Flow(self._writer, desk.kinds, desk.now, dice, self._gate, pausable=self._is_pausable)
         self._clocks = Clocks(trio.current_time, self._settings.retry)
@@ -129,12 +129,14 @@ class Run(Supervisor[RunCommand]):
         if self.state.status == "queued":
             self._desk.want_turn()
 
-    async def on_stop(self, exit: Exit) -> None:  # noqa: ARG002 - the hook's own signature
+    async def on_stop(self, exit: Exit) -> None:
         """Put the pen down, so that nothing left of this incarnation can write beside the next."""
         self._writer.closed = True
         self._desk.bench.leave(self._desk.record.run_id)
         if self._gate is not None:
-            self._gate.close()
+            self._gate.withdraw()
+        if exit.kind is not ExitKind.CRASHED:
+            self._desk.close_gate()
 
     def _recover(self) -> None:
         """Take up what the journal says: clocks go on with what is left of them."""

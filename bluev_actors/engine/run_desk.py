@@ -14,9 +14,9 @@ from bluev_actors.engine.poison import Bench
 from bluev_actors.engine.secrets import RunSecrets, Secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
-    from bluev_actors.engine.admission import Admission
+    from bluev_actors.engine.admission import Admission, Gate
     from bluev_actors.engine.cache import OutputCache
     from bluev_actors.engine.journal import Journal, RunRecord
     from bluev_actors.engine.limits import RuntimeLimits
@@ -47,6 +47,7 @@ class RunDesk:
         cache: what pure nodes gave out before; None where nothing is kept.
         outside: what its nodes may reach.
         reused: the outputs of nodes that an earlier run has done already.
+        gate: what its nodes with a key hold; it outlives a crash of the run's actor, as the nodes do.
         writer: the pen of the living incarnation; None before the first.
         exceptions: what nodes that failed for good had raised, for callbacks in process.
         other_suspects: how many nodes of other runs could have killed the process that it is taken up from.
@@ -68,8 +69,28 @@ class RunDesk:
     cache: OutputCache | None = None
     outside: Outside = Factory(Outside)
     reused: Mapping[str, JsonObject] = Factory(dict[str, "JsonObject"])
+    gate: Gate | None = None
     writer: RunWriter | None = None
     exceptions: dict[str, BaseException] = Factory(dict[str, BaseException])
     found: bool = False
     other_suspects: int = 0
     bench: Bench = Factory(Bench)
+
+    def open_gate(self, wake: Callable[[], None], kept: Collection[str]) -> Gate | None:
+        """The gate for the next incarnation of the run's actor; None where nobody limits anything.
+
+        Args:
+            wake: called when there may be room for a node that was refused.
+            kept: the nodes that are under way.
+        """
+        if self.gate is not None:
+            self.gate.take_over(wake, kept)
+        elif self.admission is not None:
+            self.gate = self.admission.gate(self.record.workflow.settings, wake)
+        return self.gate
+
+    def close_gate(self) -> None:
+        """Give back what its nodes held: no incarnation follows."""
+        if self.gate is not None:
+            self.gate.close()
+            self.gate = None

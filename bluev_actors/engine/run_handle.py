@@ -203,6 +203,11 @@ class RunHandle:
         desk = self.desk
         return RunWriter(desk.journal, desk.record, desk.now).state
 
+    def close_gate(self) -> None:
+        """Give back what its nodes held; its actor will not come back."""
+        if self._desk is not None:
+            self._desk.close_gate()
+
     def put_away(self) -> None:
         """Forget what can be loaded again, once the run has ended and nobody is at work on it."""
         if self._desk is not None and self.ended:

@@ -510,7 +510,10 @@ class Runs:
     def give_up(self, run_id: str, exit_: Exit) -> None:
         """A run's actor will not come back; a run that had not ended has failed, or waits for the next process."""
         handle = self._handles.get(run_id)
-        if handle is None or handle.ended:
+        if handle is None:
+            return
+        handle.close_gate()
+        if handle.ended:
             return
         if self.suspended:
             self._note_clean(handle)

@@ -167,6 +167,8 @@ class Runtime:
             options=options,
             warnings=tuple(problem.as_json() for problem in verdict.warnings),
         )
+        if options.rerun is not None:
+            await self.journal.stored()  # the earlier run may have come to its end just now
         handle = await self.runs.start(record, verdict.params, callbacks or {}, self._reused(record))
         if heard is not None:
             heard(handle)

@@ -1,4 +1,4 @@
-"""How a run stands."""
+"""How a run stands: its scopes, what ends, and whom that cancels."""
 
 from __future__ import annotations
 
@@ -6,112 +6,102 @@ import pytest
 
 from bluev_actors.engine.course import Course
 from bluev_actors.engine.journal import MemoryJournal, RunRecord
-from bluev_actors.engine.outcome import Opens
 from bluev_actors.engine.run_writer import RunWriter
 from bluev_actors.engine.scopes import Opening, Scope
 from bluev_actors.workflows.graph import Node, Workflow
-from bluev_actors.workflows.kinds import Body, NodeKind
 from bluev_actors.workflows.run_events import ErrorDetail, NodeStarted, RunStarted, RunStatusChanged
+from flow_bench import KINDS, leaf_body
 
-KINDS = {"leaf": NodeKind("leaf"), "map": NodeKind("map", body=Body(item="item"))}
-INNER = Workflow("inner", (Node("x", "leaf"), Node("y", "leaf")))
-BODY = Workflow("body", (Node("sub", "map"), Node("z", "leaf")), bodies={"sub": INNER})
-RUN = Workflow("w", (Node("a", "leaf"), Node("each", "map")), bodies={"each": BODY})
-FAILURE = ErrorDetail("flop", "it went wrong")
+FLOP = ErrorDetail("flop", "it went wrong")
+BODY = Workflow("body", (Node("b", "map"), Node("x", "leaf")), bodies={"b": leaf_body("y")})
+WORKFLOW = Workflow("w", (Node("a", "map"), Node("z", "leaf")), bodies={"a": BODY})
 
 
-@pytest.fixture
-def course() -> Course:
-    """A run that has begun, at 1000 seconds after 1970."""
-    journal, record = MemoryJournal(), RunRecord("r", RUN, {}, 1000.0)
+def course(now: float = 7.0) -> Course:
+    """A run that has begun."""
+    journal, record = MemoryJournal(), RunRecord("r", WORKFLOW, {}, 0.0)
     journal.open_run(record)
-    made = Course(RunWriter(journal, record, lambda: 1000.0), KINDS, lambda: 1010.0)
-    made.writer.add(RunStarted())
-    return made
+    writer = RunWriter(journal, record, lambda: 7.0)
+    writer.add(RunStarted())
+    return Course(writer, KINDS, lambda: now)
 
 
-def opened(course: Course, scope: Scope, node_id: str) -> Scope:
-    """Open a node and begin its first item."""
-    opening = Opening(scope, scope.workflow.by_id[node_id], 1)
-    opening.take(Opens([{}, {}]))
-    course.openings[opening.node_id] = opening
-    inner = opening.begin(KINDS)
-    course.scopes[inner.prefix] = inner
-    return inner
+def opened(it: Course) -> tuple[Scope, Scope]:
+    """The scopes of `a[0]/` and of `a[0]/b[0]/`, with all of their leaves in flight."""
+    outer = it.openings["a"] = Opening(it.root, WORKFLOW.nodes[0], 1)
+    scope = it.scopes["a[0]/"] = outer.begin({})
+    inner = it.openings["a[0]/b"] = Opening(scope, BODY.nodes[0], 1)
+    deep = it.scopes["a[0]/b[0]/"] = inner.begin({})
+    for node_id in ("z", "a[0]/x", "a[0]/b[0]/y"):
+        it.writer.add(NodeStarted(node_id))
+    return scope, deep
 
 
-def started(course: Course, *node_ids: str) -> None:
-    """Put some nodes in flight."""
-    for node_id in node_ids:
-        course.writer.add(NodeStarted(node_id))
+def test_a_node_is_found_whether_or_not_its_item_is_there() -> None:
+    """Its scope is not."""
+    it = course()
+    assert (it.scope("z"), it.scope("a[0]/x"), it.scope("a[0]/b[0]/y")) == (it.root, None, None)
+    scope, deep = opened(it)
+    assert (it.scope("a[0]/x"), it.scope("a[0]/b[0]/y"), it.scope("a[1]/x")) == (scope, deep, None)
+    for node_id, kind in (("z", "leaf"), ("a[0]/b", "map"), ("a[7]/x", "leaf"), ("a[7]/b[7]/y", "leaf")):
+        assert (it.node(node_id).id, it.kind(node_id).name) == (node_id[-1], kind)
+    assert it.graph("a[7]/b[7]/y") == BODY.bodies["b"]
 
 
-def test_a_run_moves_until_something_keeps_it(course: Course) -> None:
-    """A pause, an end, or the end of the process."""
-    assert (course.moving, course.ending) == (True, False)
-    course.suspended = True
-    assert not course.moving
-    course.suspended = False
-    course.writer.add(RunStatusChanged("pausing", None, "hard"))
-    assert (course.moving, course.ending) == (False, False)
-    course.writer.add(RunStatusChanged("running"))
-    course.root.failure = FAILURE
-    assert (course.moving, course.ending, course.reason) == (False, True, "fail_fast")
+def test_what_is_around_a_scope_dooms_it() -> None:
+    """Its own failure, that of an attempt around it, and the end of the run; not what is inside."""
+    for doom in ("deep", "inner", "outer", "root", "stop"):
+        it = course()
+        scope, deep = opened(it)
+        assert not it.is_doomed(deep)
+        if doom == "stop":
+            it.writer.add(RunStatusChanged("stopping"))
+        else:
+            around: dict[str, Scope | Opening] = {"deep": deep, "root": it.root}
+            around |= {"inner": it.openings["a[0]/b"], "outer": it.openings["a"]}
+            around[doom].failure = FLOP
+        assert it.is_doomed(deep)
+        assert it.is_doomed(scope) == (doom in ("outer", "root", "stop"))
+        assert it.is_doomed(None) == it.is_doomed(it.root) == it.ending == (doom in ("root", "stop"))
+        assert it.moving != it.ending
+        assert it.reason == ("stopped" if doom == "stop" else "fail_fast")
 
 
-def test_a_run_that_is_told_to_stop_ends(course: Course) -> None:
-    """And what is cancelled then says so."""
-    course.writer.add(RunStatusChanged("stopping"))
-    assert (course.moving, course.ending, course.reason) == (False, True, "stopped")
-    assert course.is_doomed(None)
+def test_a_suspended_run_does_not_move() -> None:
+    """It does not end either."""
+    it = course()
+    it.suspended = True
+    assert (it.moving, it.ending) == (False, False)
 
 
-def test_what_fails_dooms_all_inside(course: Course) -> None:
-    """A scope by its own failure, by that of the node it belongs to, and by those further out; never outward."""
-    item = opened(course, course.root, "each")
-    inner = opened(course, item, "sub")
-    assert not any(map(course.is_doomed, (None, course.root, item, inner)))
-    inner.failure = FAILURE
-    assert [course.is_doomed(it) for it in (item, inner)] == [False, True]
-    inner.failure = None
-    course.openings["each"].failure = FAILURE
-    assert [course.is_doomed(it) for it in (course.root, item, inner)] == [False, True, True]
+def test_all_that_is_at_work_in_a_scope_is_cancelled() -> None:
+    """However deep, those that stand still as well; what is beside it is not."""
+    it = course()
+    scope, deep = opened(it)
+    it.state.in_flight.pop("a[0]/b[0]/y")
+    it.cancel_in([scope])
+    assert it.effects.cancels == ["a[0]/x"]
+    it.still.halt("a[0]/b[0]/y", deep)
+    it.cancel_in([deep])
+    assert it.causes == {"a[0]/x": "fail_fast", "a[0]/b[0]/y": "fail_fast"}
+    assert it.still.leaving
 
 
-def test_nodes_are_found_by_their_full_ids(course: Course) -> None:
-    """Where their item has not begun too: then there is no scope, but a graph."""
-    item = opened(course, course.root, "each")
-    assert (course.scope("a"), course.scope("each[0]/z")) == (course.root, item)
-    assert (course.scope("each[1]/z"), course.scope("each[0]/sub[0]/x")) == (None, None)
-    assert (course.graph("a"), course.graph("each[1]/z")) == (RUN, BODY)
-    assert course.node("each[7]/sub[0]/y") is INNER.by_id["y"]
-    assert (course.kind("each"), course.kind("each[0]/z")) == (KINDS["map"], KINDS["leaf"])
+def test_seconds_count_from_the_first_attempt() -> None:
+    """A node that never started has used up nothing."""
+    it = course(now=17.0)
+    it.writer.add(NodeStarted("z"))
+    it.writer.add(NodeStarted("z", 2))
+    assert it.elapsed("z") == 10.0
+    it.state.nodes["z"].first_started_at = None
+    assert it.elapsed("z") == 0.0
 
 
-def test_the_time_of_all_attempts(course: Course) -> None:
-    """From the first start on; of a node that never started there is none."""
-    started(course, "a")
-    assert course.elapsed("a") == 10.0
-    course.state.nodes["a"].first_started_at = None
-    assert course.elapsed("a") == 0.0
-
-
-def test_a_cancel_notes_its_cause(course: Course) -> None:
-    """Before the executor learns of it."""
-    course.cancel(["a", "b"], "pause")
-    assert (course.causes, course.effects.cancels) == ({"a": "pause", "b": "pause"}, ["a", "b"])
-
-
-def test_all_at_work_in_a_scope_are_told_to_end(course: Course) -> None:
-    """Those in flight, those that stand still, and those further in; an open node itself has no task."""
-    item = opened(course, course.root, "each")
-    inner = opened(course, item, "sub")
-    started(course, "a", "each[0]/sub[0]/x")
-    course.still.halt("each[0]/sub[0]/y", inner)
-    course.cancel_in([item])
-    assert course.effects.cancels == ["each[0]/sub[0]/x", "each[0]/sub[0]/y"]
-    course.effects.cancels.clear()
-    started(course, "each[0]/z")
-    course.cancel_in([item])
-    assert course.effects.cancels == ["each[0]/sub[0]/x", "each[0]/sub[0]/y", "each[0]/z"]
-    assert set(course.causes.values()) == {"fail_fast"}
+@pytest.mark.parametrize("node_id", ["a", "z"])
+def test_the_ports_of_a_body_are_worked_out_once(node_id: str) -> None:
+    """For all items and rounds; a kind without a body is what it is."""
+    it = course()
+    node = it.node(node_id)
+    kind = it.kind_in_place(it.root, node)
+    assert it.kind_in_place(it.root, node) is kind
+    assert (kind is KINDS[node.type]) == (node_id == "z")

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 
 from bluev_actors.engine.flow import Effects, Flow
 from bluev_actors.engine.journal import MemoryJournal, RunRecord
-from bluev_actors.engine.outcome import Failed, Outcome, Succeeded
+from bluev_actors.engine.outcome import Failed, Outcome, Succeeded, Waits
 from bluev_actors.engine.run_writer import RunWriter
 from bluev_actors.workflows.control import judge
 from bluev_actors.workflows.frontier import fires
@@ -703,6 +703,26 @@ class FlowMachine(RuleBasedStateMachine):
                 outcome = self._outcome(node_id)
                 assert isinstance(outcome, Succeeded)
                 assert self.bench.state.nodes[node_id].outputs == outcome.outputs
+
+
+def test_a_scope_is_there_while_its_item_is() -> None:
+    """Who asks for another one has not looked."""
+    bench = Bench(graph(nodes="a")).accept()
+    assert bench.flow.scope("a").workflow is bench.workflow
+    with pytest.raises(KeyError, match="a/x"):
+        bench.flow.scope("a/x")
+
+
+def test_a_node_that_waits_may_run_out_of_time() -> None:
+    """Its own limit, not that of the signal."""
+    bench = Bench(graph(nodes="a")).accept()
+    del bench.living["a"]
+    bench.flow.waits("a", Waits())
+    bench.flow.time_out("a", "total_timeout")
+    bench.go_on()
+    error = bench.state.nodes["a"].error
+    assert error is not None
+    assert (error.code, bench.state.status) == ("total_timeout", "failed")
 
 
 def test_any_run_obeys_the_laws(check_laws: CheckLaws) -> None:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from attrs import Factory, define, evolve
-from flow_bench import FAILURE, Bench, leaf_body, one, told
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluev_actors.engine.outcome import BodyEnd, Opens, Succeeded, Waits
+from bluev_actors.engine.outcome import BodyEnd, Opens, Succeeded
 from bluev_actors.workflows.frontier import fires
 from bluev_actors.workflows.graph import Edge, Node, RetryPolicy, Settings, Workflow, WorkflowInput
 from bluev_actors.workflows.run_events import (
@@ -24,15 +23,17 @@ from bluev_actors.workflows.run_events import (
     RunFailed,
 )
 from bluev_actors.workflows.run_state import RunState, apply
+from flow_bench import FAILURE, Bench, leaf_body, one, told
 
 if TYPE_CHECKING:
-    from bluev_actors.workflows.graph import NodeOnError, RunOnError
+    from bluev_actors.workflows.graph import NodeOnError, PauseMode, RunOnError
     from bluev_actors.workflows.values import JsonObject
 
 # --- random nested graphs -------------------------------------------------------------------------------------
 
 POLICIES: Final = ("fail", "collect", "drop")
 NODE_POLICIES: Final[tuple[NodeOnError, ...]] = ("fail", "fail", "continue", "error_output")
+MODES: Final[tuple[PauseMode, ...]] = ("checkpoint", "drain", "hard")
 ON_ERROR: Final[tuple[RunOnError, ...]] = ("fail_fast", "finish_running", "continue")
 
 
@@ -202,7 +203,7 @@ class Driver:
         self.bench.go_on()
 
     def _pause(self) -> None:
-        mode = self.dice.choice(["checkpoint", "drain", "hard"])
+        mode: PauseMode = self.dice.choice(MODES)
         free = [it for it, told in self.bench.living.items() if not told]
         halted = [it for it in free if mode == "checkpoint" and self.dice.random() < 0.5]
         self.bench.pause(mode, *halted)
@@ -399,6 +400,21 @@ def test_a_loop_rests_between_its_rounds() -> None:
     assert (bench.delays, list(bench.living)) == ({}, ["a[1]/x"])
 
 
+def test_a_loop_that_was_held_up_has_rested_already() -> None:
+    """Its answer came later than the rest would have been."""
+    bench = Bench(one("loop", leaf_body(), {"count": 2, "after": 5.0})).accept().settle()
+    bench.flow.delay_over("a")
+    bench.go_on()
+    bench.clock += 1
+    del bench.living["a[0]/x"]
+    bench.flow.succeeded("a[0]/x", Succeeded({"out": 1}))
+    bench.go_on()
+    bench.clock += 5
+    bench.delays.clear()
+    bench.settle()
+    assert (bench.delays, list(bench.living)) == ({}, ["a[1]/x"])
+
+
 def test_a_pause_closes_the_bodies() -> None:
     """At rest the open node is paused too; it is asked again at the resume, and what completed does not run again."""
     bench = Bench(one("map", leaf_body(), {"items": 2})).accept().settle()
@@ -450,130 +466,14 @@ def test_a_body_without_numbers_is_run_for_one_item_only() -> None:
     assert bench.state.error.code == "invalid_output"
 
 
-# --- after a crash ----------------------------------------------------------------------------------------------
-
-
-def test_suspects_run_one_by_one() -> None:
-    """Nothing else starts before each of them has ended; those inside bodies are suspects too."""
-    workflow = Workflow(
-        "w",
-        (Node("p", "leaf"), Node("q", "leaf"), Node("a", "map", {"items": 2, "concurrency": 1})),
-        settings=Settings(max_concurrency=3),
-        bodies={"a": leaf_body("x")},
-    )
-    bench = Bench(workflow).accept().settle()
-    assert list(bench.living) == ["p", "q", "a[0]/x"]
-    bench.crash(one_at_a_time=True)
-    assert (list(bench.living), bench.flow.suspect) == (["p"], "p")
-    bench.settle()
-    bench.end("p")
-    assert list(bench.living) == ["q"]
-    bench.end("q")
-    assert (list(bench.living), bench.flow.suspect) == (["a[0]/x"], "a[0]/x")
-    bench.end("a[0]/x")
-    assert (list(bench.living), bench.flow.suspect) == (["a[1]/x"], None)
-
-
-def test_a_poisoned_node_fails_by_its_on_error() -> None:
-    """And the item it stands in with it."""
-    bench = Bench(one("map", leaf_body(), {"items": 2, "policy": "collect"})).accept().settle()
-    bench.crash(poisoned=("a[0]/x",))
-    bench.settle()
-    assert bench.state.nodes["a[0]/x"].error is not None
-    assert bench.state.nodes["a[0]/x"].error.code == "poison"
-    bench.end("a[1]/x")
-    assert bench.state.results == {"a": {"out": ["error", {"x": {"out": 1}}]}}
-
-
-def test_what_runs_at_most_once_is_interrupted() -> None:
-    """It does not run again, neither after a crash nor after one of its executor."""
-    workflow = Workflow("w", (Node("a", "once", on_error="continue"), Node("b", "once", on_error="continue")))
-    bench = Bench(workflow).accept()
-    del bench.living["b"]
-    bench.flow.executor_crashed("b", too_often=False)
-    bench.go_on()
-    bench.crash()
-    errors = [bench.state.nodes[it].error for it in "ab"]
-    assert [error and error.code for error in errors] == ["interrupted"] * 2
-    assert bench.state.status == "completed"
-
-
-def test_a_pause_finds_what_has_not_started_again() -> None:
-    """Nodes inside a body that were in flight at a crash are paused without ever having a task."""
-    bench = Bench(one("map", leaf_body(), {"items": 2})).accept().settle()
-    bench.crash()
-    bench.pause("drain")
-    assert bench.status("a[0]/x") == "paused"
-    bench.settle()
-    assert bench.state.status == "paused"
-    bench.resume()
-    bench.settle()
-    assert list(bench.living) == ["a[0]/x", "a[1]/x"]
-
-
-def test_what_was_reused_is_on_record_first() -> None:
-    """In the order of the graph, whatever order it is given in; what follows from it starts."""
-    edges = (Edge("a", "out", "b", "in"), Edge("b", "out", "c", "in"))
-    workflow = Workflow("w", tuple(Node(it, "leaf") for it in "abc"), edges)
-    bench = Bench(workflow).accept(reused={"b": {"out": 2}, "a": {"out": 1}})
-    assert [it.node_id for it in bench.events if isinstance(it, NodeCompleted)] == ["a", "b"]
-    assert bench.state.nodes["a"].cached
-    assert list(bench.living) == ["c"]
-
-
-# --- waits and gates --------------------------------------------------------------------------------------------
-
-
-def test_a_node_waits_without_a_task() -> None:
-    """A signal gives its payload; a signal nobody waits for is none."""
-    bench = Bench(one("sub", leaf_body())).accept().settle()
-    del bench.living["a/x"]
-    bench.flow.waits("a/x", Waits(seconds=5.0))
-    bench.go_on()
-    assert (bench.status("a/x"), bench.state.nodes["a/x"].next_at) == ("waiting", 1005.0)
-    bench.flow.signalled("a/x", {"ok": True})
-    bench.flow.signalled("a/x", {"ok": False})
-    bench.go_on()
-    bench.settle()
-    assert bench.state.nodes["a/x"].outputs == {"payload": {"ok": True}}
-    assert bench.state.status == "completed"
-
-
-def test_a_signal_may_come_before_the_body_is_open_again() -> None:
-    """It is on record, and found there; so is a time-out."""
-    bench = Bench(one("map", leaf_body(), {"items": 2, "policy": "collect"})).accept().settle()
-    for node_id in list(bench.living):
-        del bench.living[node_id]
-        bench.flow.waits(node_id, Waits())
-    bench.go_on()
-    bench.crash()
-    bench.flow.signalled("a[0]/x", 1)
-    bench.flow.wait_over("a[1]/x")
-    bench.go_on()
-    bench.settle()
-    assert [bench.status(f"a[{it}]/x") for it in (0, 1)] == ["completed", "failed"]
-    assert bench.state.status == "completed"
-
-
-def test_a_wait_in_a_run_that_ends() -> None:
-    """Nobody waits any more."""
-    bench = Bench(leaf_body("xy")).accept()
-    bench.stop()
-    bench.flow.waits("x", Waits())
-    del bench.living["x"]
-    bench.go_on()
-    bench.end("y", None)
-    assert bench.status("x") == "cancelled"
-
-
-def test_a_suspended_run_leaves_its_nodes_as_they_are() -> None:
-    """What is cut short is still in flight on record, so the next process goes on with it."""
-    bench = Bench(leaf_body("xy")).accept()
-    bench.flow.suspend()
-    bench.flow.causes["x"] = "drain"
-    bench.living["x"] = True
-    bench.end("x", None)
-    bench.end("y")
-    assert (bench.status("x"), bench.state.status) == ("running", "running")
-    bench.crash()
-    assert list(bench.living) == ["x"]
+def test_what_is_open_inside_a_failing_item_is_closed() -> None:
+    """Its own nodes have ended by then; it is cancelled with the rest of the item."""
+    body = Workflow("body", (Node("b", "map", {"items": 1}), Node("s", "leaf")), bodies={"b": leaf_body()})
+    bench = Bench(one("map", body, {"items": 1, "policy": "collect"})).accept().settle()
+    assert sorted(bench.living) == ["a[0]/b[0]/x", "a[0]/s"]
+    bench.end("a[0]/s", FAILURE)
+    assert bench.living == {"a[0]/b[0]/x": True}
+    bench.end("a[0]/b[0]/x", None)
+    assert (bench.status("a[0]/b[0]/x"), bench.status("a[0]/b")) == ("cancelled", "cancelled")
+    assert "a[0]/b" in bench.closed
+    assert bench.state.results == {"a": {"out": ["error"]}}

@@ -1,11 +1,10 @@
-"""What the end of a node means, read off the record."""
+"""What the end of a node means for those around it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
-from attrs import evolve
 
 from bluev_actors.engine.outcome import Opens
 from bluev_actors.engine.scopes import Opening, Scope
@@ -27,113 +26,95 @@ from bluev_actors.workflows.run_state import NodeState, RunState
 if TYPE_CHECKING:
     from bluev_actors.workflows.graph import NodeOnError, RunOnError
 
-ERROR = ErrorDetail("flop", "it went wrong", retryable=True)
-NODE = Node("x", "leaf")
+FLOP = ErrorDetail("flop", "it went wrong", retryable=True)
+BODY = Workflow("body", (Node("x", "leaf"),))
 
 
 def scope(*nodes: Node, on_error: RunOnError = "fail_fast") -> Scope:
     """The scope of a run."""
-    workflow = Workflow("w", nodes or (NODE,), settings=Settings(on_error=on_error))
+    workflow = Workflow("w", nodes, settings=Settings(on_error=on_error), bodies={it.id: BODY for it in nodes})
     return Scope(workflow, Frontier(workflow, {}), {})
-
-
-def item(of: Scope, number: int = 3) -> Scope:
-    """The scope of an item of the node `x`."""
-    inner = scope()
-    inner.opening, inner.prefix, inner.index = Opening(of, NODE, 1), f"x[{number}]/", number
-    return inner
 
 
 @pytest.mark.parametrize(
     ("known", "edges"),
     [
-        (NodeState("completed", 1, outputs={"out": 1}), (("out", "done"), "branch")),
-        (NodeState("completed", 1), (("done",), "branch")),
-        (NodeState("failed", 1), ((), "failed")),
-        (NodeState("failed", 1, outputs={"error": {}}), (("error",), "failed")),
-        (NodeState("skipped", reason="disabled"), ((), "disabled")),
-        (NodeState("cancelled", reason="fail_fast"), ((), "fail_fast")),
+        (NodeState("completed", outputs={"out": 1}), (("out", "done"), "branch")),
+        (NodeState("completed"), (("done",), "branch")),
+        (NodeState("failed", outputs={"error": {}}), (("error",), "failed")),
+        (NodeState("failed"), ((), "failed")),
+        (NodeState("skipped", reason="branch"), ((), "branch")),
         (NodeState("cancelled"), ((), "stopped")),
     ],
 )
-def test_what_an_end_brings(known: NodeState, edges: tuple[tuple[str, ...], str]) -> None:
-    """The outputs that came, and why the others never will."""
+def test_what_an_end_gives(known: NodeState, edges: tuple[tuple[str, ...], str]) -> None:
+    """And why the rest will never come."""
     assert edges_of(known) == edges
 
 
-def test_only_who_asks_for_it_has_an_error_output() -> None:
-    """With the code and the text, and nothing that only we can use."""
-    assert error_output(NODE, ERROR) is None
-    shown = error_output(evolve(NODE, on_error="error_output"), evolve(ERROR, error_id="e1"))
-    assert shown == {"error": {"code": "flop", "message": "it went wrong"}}
+@pytest.mark.parametrize(("on_error", "shown"), [("error_output", True), ("continue", False), ("fail", False)])
+def test_an_error_may_be_an_output(on_error: NodeOnError, shown: bool) -> None:
+    """Where the node says so."""
+    output = error_output(Node("x", "leaf", on_error=on_error), FLOP)
+    assert output == ({"error": {"code": "flop", "message": "it went wrong"}} if shown else None)
 
 
 @pytest.mark.parametrize(
-    ("of_node", "of_scope", "expected"),
+    ("on_error", "of_run", "expected"),
     [
         ("fail", "fail_fast", True),
         ("fail", "finish_running", True),
         ("fail", "continue", False),
         ("continue", "fail_fast", False),
-        ("error_output", "finish_running", False),
+        ("error_output", "fail_fast", False),
     ],
 )
-def test_whose_failure_is_that_of_all(of_node: NodeOnError, of_scope: RunOnError, expected: bool) -> None:
-    """The node's word and that of the settings both have to be for it."""
-    assert fails(scope(on_error=of_scope), evolve(NODE, on_error=of_node)) is expected
+def test_a_node_may_fail_its_scope(on_error: NodeOnError, of_run: RunOnError, expected: bool) -> None:
+    """By its own word and that of its graph."""
+    node = Node("x", "leaf", on_error=on_error)
+    assert fails(scope(node, on_error=of_run), node) is expected
 
 
-def test_the_error_of_a_scope_names_its_node() -> None:
-    """That of a run is not retryable, for a run is not tried again; that of an item may be."""
-    run = scope()
-    message = "node x failed: it went wrong"
-    assert of_node(run, NODE, ERROR) == ErrorDetail("flop", message)
-    assert of_node(item(run), NODE, ERROR) == ErrorDetail("flop", message, retryable=True)
+def test_an_error_says_where_it_came_from() -> None:
+    """Level by level; whether to try again is asked of a node, not of a run."""
+    node = Node("a", "map")
+    around = scope(node)
+    opening = Opening(around, node, 1)
+    opening.take(Opens([{}]))
+    inner = opening.begin({})
+    inside = of_node(inner, BODY.nodes[0], FLOP)
+    assert (inside.message, inside.retryable) == ("node x failed: it went wrong", True)
+    item = of_item(opening, 0, inside)
+    assert item.message == "item 0: node x failed: it went wrong"
+    outside = of_node(around, node, item)
+    assert (outside.message, outside.retryable) == (f"node a failed: {item.message}", False)
 
 
-@pytest.mark.parametrize(("indexed", "message"), [(True, "item 3: it went wrong"), (False, "it went wrong")])
-def test_the_error_of_a_node_names_its_item(indexed: bool, message: str) -> None:
-    """Where items have numbers."""
-    opening = Opening(scope(), NODE, 1)
-    assert of_item(opening, 3, ERROR).message == "item 3: it went wrong"
-    opening.take(Opens([{}], indexed=indexed))
-    assert of_item(opening, 3, ERROR) == evolve(ERROR, message=message)
+def test_a_body_without_numbers_has_no_item_to_name() -> None:
+    """The error goes through as it is; before the first round it is named all the same."""
+    node = Node("a", "sub")
+    opening = Opening(scope(node), node, 1)
+    assert of_item(opening, 2, FLOP).message == "item 2: it went wrong"
+    opening.take(Opens([{}], indexed=False))
+    assert of_item(opening, 0, FLOP) == FLOP
 
 
-def test_a_failure_is_found_on_record() -> None:
-    """The first in the order of the graph that is one of the whole scope, in this scope and no other."""
-    nodes = (Node("a", "leaf", on_error="continue"), Node("b", "leaf"), Node("c", "leaf"), Node("d", "leaf"))
-    run, state = scope(*nodes), RunState("r", "w")
-    assert recalled_failure(state, run) is None
-    state.nodes = {
-        "d": NodeState("failed", 1, error=ERROR),
-        "c": NodeState("failed", 1, error=evolve(ERROR, code="mine")),
-        "b": NodeState("completed", 1),
-        "a": NodeState("failed", 1, error=ERROR),
-    }
-    assert recalled_failure(state, run) == ErrorDetail("mine", "node c failed: it went wrong")
-    assert recalled_failure(state, item(run)) is None
-    state.nodes["x[3]/x"] = NodeState("failed", 1, error=ERROR)
-    assert recalled_failure(state, item(run)) is not None
-    assert recalled_failure(state, item(run, 4)) is None
-
-
-def test_a_failure_without_an_error_is_none() -> None:
-    """A record that does not say why cannot fail a run."""
-    state = RunState("r", "w", nodes={"x": NodeState("failed", 1)})
-    assert recalled_failure(state, scope()) is None
-    assert recalled_crash(state) is None
-
-
-def test_crashed_executors_are_found_wherever_they_stood() -> None:
-    """Whatever its `on_error` says, for it is no failure of the node; one that did not fail for good is none."""
-    crash = ErrorDetail(EXECUTOR_CRASHED, "crashed too often")
+def test_a_failure_is_recalled_from_the_record() -> None:
+    """The first in the order of the document that fails its scope."""
+    run = scope(Node("a", "leaf", on_error="continue"), Node("b", "leaf"), Node("c", "leaf"), Node("d", "leaf"))
     state = RunState("r", "w")
-    state.nodes = {
-        "a": NodeState("failed", 1, error=ERROR),
-        "b": NodeState("retrying", 1, error=crash),
-        "x[0]/x": NodeState("failed", 1, error=crash),
-    }
-    assert recalled_crash(state) == crash
-    del state.nodes["x[0]/x"]
+    assert recalled_failure(state, run) is None
+    state.nodes = {it: NodeState("failed", error=FLOP) for it in "dca"} | {"b": NodeState("completed")}
+    recalled = recalled_failure(state, run)
+    assert recalled is not None
+    assert recalled.message == "node c failed: it went wrong"
+
+
+def test_a_crash_of_executors_is_recalled_whatever_the_node_says() -> None:
+    """Other errors are none."""
+    state = RunState("r", "w")
+    state.nodes = {"a": NodeState("failed", error=FLOP), "b": NodeState("failed")}
     assert recalled_crash(state) is None
+    crash = ErrorDetail(EXECUTOR_CRASHED, "again")
+    state.nodes["c"] = NodeState("failed", error=crash)
+    assert recalled_crash(state) == crash

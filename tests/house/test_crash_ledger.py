@@ -35,7 +35,7 @@ def story() -> list[Event]:
 def told(*events: Event) -> Ledger:
     """A ledger that was told these events, and that the run has started."""
     ledger = Ledger()
-    ledger.answer({"type": "execute_workflow"}, {**story()[0], "duplicate": True})
+    ledger.hear({**story()[0], "duplicate": True})
     for each in events:
         ledger.see(each)
     return ledger
@@ -134,6 +134,6 @@ def test_promises_that_are_not_kept() -> None:
 def test_a_request_that_acted_twice() -> None:
     """Two runs of one workflow, although it was asked for once."""
     ledger = told()
-    ledger.answer({"type": "execute_workflow"}, {**story()[0], "run_id": "run-2"})
+    ledger.hear({**story()[0], "run_id": "run-2"})
     found = ledger.problems({RUN: story(), "run-2": story()}, Counter())
     assert "w was asked for once and runs 2 times" in found
