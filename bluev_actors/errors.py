@@ -7,7 +7,7 @@ so that the sender can do something else with it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,25 +136,28 @@ class WorkflowError(BluevError):
     code = "workflow_error"
 
 
-class InvalidWorkflowError(WorkflowError):
-    """The document is wrong; `problems` lists everything that is, each with its code and path."""
+class InvalidDocumentError(WorkflowError):
+    """A document is wrong; `problems` lists everything that is, each with its code and path."""
 
     code = "validation_failed"
+    what: ClassVar[str] = "document"
 
     def __init__(self, problems: Sequence[Any]) -> None:
         first = f": {problems[0].path}: {problems[0].message}" if problems else ""
-        super().__init__(f"the workflow has {len(problems)} problem(s){first}")
+        super().__init__(f"the {self.what} has {len(problems)} problem(s){first}")
         self.problems = tuple(problems)
 
 
-class InvalidScheduleError(WorkflowError):
+class InvalidWorkflowError(InvalidDocumentError):
+    """The workflow is wrong; `problems` lists everything that is, each with its code and path."""
+
+    what = "workflow"
+
+
+class InvalidScheduleError(InvalidDocumentError):
     """A schedule is wrong; `problems` lists everything that is, each with its code and path."""
 
-    code = "validation_failed"
-
-    def __init__(self, problems: Sequence[Any]) -> None:
-        super().__init__(f"the schedule has {len(problems)} problem(s): {problems[0].path}: {problems[0].message}")
-        self.problems = tuple(problems)
+    what = "schedule"
 
 
 class RefusedError(WorkflowError):

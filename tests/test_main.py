@@ -54,4 +54,4 @@ def test_one_floor_does_not_load_the_others() -> None:
         "print(sorted({m.split('.')[1] for m in sys.modules if m.startswith('bluev_actors.')}))"
     )
     shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)  # noqa: S603 - ours
-    assert shown.stdout.strip() == "['actors', 'errors', 'faultpoints']"
+    assert shown.stdout.strip() == "['actors', 'errors', 'faultpoints', 'version']"
