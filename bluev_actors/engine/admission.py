@@ -168,16 +168,18 @@ class Gate:
         for key in list(self._waits):
             self._leave_line(key)
 
-    def take_over(self, wake: Callable[[], None], kept: Collection[str]) -> None:
-        """Serve the next incarnation of the run, after a crash of the one before.
+    def take_over(self, wake: Callable[[], None]) -> None:
+        """Serve the next incarnation of the run, after a crash of the one before; what is held stays held.
 
         Args:
             wake: as for `Admission.gate`.
-            kept: the nodes that are still under way; what others held is given back.
         """
         self._wake = wake
         self.withdraw()
-        for node_id in [it for it in self._held if it not in kept]:
+
+    def keep_only(self, node_ids: Collection[str]) -> None:
+        """Give back what nodes hold that are not under way any more."""
+        for node_id in [it for it in self._held if it not in node_ids]:
             self.leave(node_id)
 
     def close(self) -> None:

@@ -84,7 +84,7 @@ class Run(Supervisor[RunCommand]):
         self._queued = queued
         self._settings = desk.record.workflow.settings
         self._writer = RunWriter(desk.journal, desk.record, desk.now, desk.secrets.mask)
-        self._gate = desk.open_gate(self._wake_gate, {**self.state.in_flight, **self.state.open})
+        self._gate = desk.open_gate(self._wake_gate)
         dice = Random(desk.record.run_id)  # noqa: S311 - no secret
         self._flow = Flow(self._writer, desk.kinds, desk.now, dice, self._gate, pausable=self._is_pausable)
         self._clocks = Clocks(trio.current_time, self._settings.retry)
@@ -124,6 +124,8 @@ class Run(Supervisor[RunCommand]):
             self._flow.accept(queued=self._queued, reused=self._desk.reused)
         elif not self.state.ended:
             self._recover()
+            if self._gate is not None:
+                self._gate.keep_only({**self.state.in_flight, **self.state.open})
         self._go_on()
         self._arm_run_timeout()
         if self.state.status == "queued":

@@ -14,7 +14,7 @@ from bluev_actors.engine.poison import Bench
 from bluev_actors.engine.secrets import RunSecrets, Secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
     from bluev_actors.engine.admission import Admission, Gate
     from bluev_actors.engine.cache import OutputCache
@@ -76,15 +76,14 @@ class RunDesk:
     other_suspects: int = 0
     bench: Bench = Factory(Bench)
 
-    def open_gate(self, wake: Callable[[], None], kept: Collection[str]) -> Gate | None:
+    def open_gate(self, wake: Callable[[], None]) -> Gate | None:
         """The gate for the next incarnation of the run's actor; None where nobody limits anything.
 
         Args:
             wake: called when there may be room for a node that was refused.
-            kept: the nodes that are under way.
         """
         if self.gate is not None:
-            self.gate.take_over(wake, kept)
+            self.gate.take_over(wake)
         elif self.admission is not None:
             self.gate = self.admission.gate(self.record.workflow.settings, wake)
         return self.gate

@@ -155,11 +155,22 @@ class Runs:
         live = [found for line in self.journal.held() if (found := self._find_again(line)) is not None]
         self._count_suspects(live)
         for handle, state in live:
+            self._hold_keys(handle, state)  # of all, before any of them may start a node
+        for handle, state in live:
             await self._take_up_one(handle, begun=state.begun)
         self._taking_up = False
         self._admit()
         self._retain()
         await trio.lowlevel.checkpoint()
+
+    @staticmethod
+    def _hold_keys(handle: RunHandle, state: RunState) -> None:
+        """Have the nodes that were in flight hold their keys again, before another run's can take them."""
+        gate = handle.desk.open_gate(lambda: None)
+        for node_id in (*state.in_flight, *state.open):
+            key = handle.workflow.graph_of(node_id).by_id[paths.own(node_id)].concurrency_key
+            if gate is not None and key is not None:
+                gate.retake(node_id, key)
 
     def _count_suspects(self, live: Sequence[tuple[RunHandle, RunState]]) -> None:
         """Tell each run how many nodes of the others could have killed the process."""
