@@ -367,7 +367,7 @@ class Player:
     def _check_rate(self, key: str, starts: list[float]) -> None:
         rate = self.settings.rates.get(key)
         if rate is not None and len(starts) > rate.limit:
-            assert starts[-1] - starts[-1 - rate.limit] >= rate.period
+            assert starts[-1] - starts[-1 - rate.limit] >= rate.period - 1e-9  # times are sums of floats
 
     def answer(self, desk: Desk, starts: dict[str, list[float]]) -> None:
         """Do what a wake-up asks for."""
