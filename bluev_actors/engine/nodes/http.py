@@ -154,8 +154,8 @@ async def http_request(ctx: NodeContext, json: Json = NOTHING, body: Json = NOTH
     """Asks a web server and gives its answer; statuses from 400 are failures."""
     ctx.pausable = ctx.params["method"] in SAFE_METHODS
     # httpx is heavy, and most daemons never ask a server.
-    from bluev_actors.engine.outside.exchange import exchange  # noqa: PLC0415
-    from bluev_actors.engine.outside.network import GuardedNetwork  # noqa: PLC0415
+    from bluev_actors.engine.outside.exchange import exchange  # noqa: PLC0415 - httpcore takes long to load
+    from bluev_actors.engine.outside.network import GuardedNetwork  # noqa: PLC0415 - likewise
 
     answer = await exchange(
         _request(ctx.params, json, body),
